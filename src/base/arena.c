@@ -1,0 +1,112 @@
+/* Arena: a list of malloc'ed blocks, each charged to the broker as a whole. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TqpArenaBlock {
+    TqpArenaBlock *next;
+    size_t size; /* bytes, this header included */
+    size_t used;
+};
+
+#define FIRST_BLOCK   ((size_t)8 << 10)
+#define LARGEST_BLOCK ((size_t)1 << 20)
+
+void tqp_arena_init(TqpArena *arena, TqpBroker *broker) {
+    arena->head = NULL;
+    arena->broker = broker;
+    arena->failed = TQP_OK;
+}
+
+static TqpArenaBlock *add_block(TqpArena *arena, size_t need) {
+    size_t size = arena->head != NULL ? arena->head->size * 2 : FIRST_BLOCK;
+    if (size > LARGEST_BLOCK)
+        size = LARGEST_BLOCK;
+    if (size < need)
+        size = need;
+    if (arena->broker != NULL) {
+        arena->failed = tqp_broker_reserve(arena->broker, (int64_t)size);
+        if (arena->failed != TQP_OK)
+            return NULL;
+    }
+    TqpArenaBlock *block = malloc(size);
+    if (block == NULL) {
+        if (arena->broker != NULL)
+            tqp_broker_release(arena->broker, (int64_t)size);
+        arena->failed = TQP_NO_MEMORY;
+        return NULL;
+    }
+    block->size = size;
+    block->used = sizeof(TqpArenaBlock);
+    block->next = arena->head;
+    arena->head = block;
+    return block;
+}
+
+/* Offset in the block at which an object of this alignment can begin. */
+static size_t aligned_offset(const TqpArenaBlock *block, size_t align) {
+    uintptr_t at = (uintptr_t)block + block->used;
+    return block->used + ((align - (at & (align - 1))) & (align - 1));
+}
+
+void *tqp_arena_alloc(TqpArena *arena, size_t bytes) {
+    size_t align = bytes >= 64 ? 64 : 16;
+    if (bytes > SIZE_MAX / 2) {
+        arena->failed = TQP_NO_MEMORY;
+        return NULL;
+    }
+    TqpArenaBlock *block = arena->head;
+    if (block == NULL || aligned_offset(block, align) + bytes > block->size) {
+        block = add_block(arena, sizeof(TqpArenaBlock) + align + bytes);
+        if (block == NULL)
+            return NULL;
+    }
+    size_t offset = aligned_offset(block, align);
+    block->used = offset + bytes;
+    return (char *)block + offset;
+}
+
+void *tqp_arena_zalloc(TqpArena *arena, size_t bytes) {
+    void *p = tqp_arena_alloc(arena, bytes);
+    return p != NULL ? memset(p, 0, bytes) : NULL;
+}
+
+char *tqp_arena_strndup(TqpArena *arena, const char *s, size_t len) {
+    char *copy = tqp_arena_alloc(arena, len + 1);
+    if (copy == NULL)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, s, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *tqp_arena_printf(TqpArena *arena, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    int len = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *s = len < 0 ? NULL : tqp_arena_alloc(arena, (size_t)len + 1);
+    if (s == NULL)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(s, (size_t)len + 1, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+void tqp_arena_free(TqpArena *arena) {
+    TqpArenaBlock *block = arena->head;
+    while (block != NULL) {
+        TqpArenaBlock *next = block->next;
+        if (arena->broker != NULL)
+            tqp_broker_release(arena->broker, (int64_t)block->size);
+        free(block);
+        block = next;
+    }
+    arena->head = NULL;
+    arena->failed = TQP_OK;
+}

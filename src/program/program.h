@@ -1,0 +1,160 @@
+/*
+ * The bound tensor program: pipelines of steps whose lanes, code constants and lookup tensors were
+ * chosen from the data that one execution pinned.  Read-only while it runs; all in one arena.
+ *
+ * A pipeline reads row groups tile by tile, runs its steps under a selection and feeds its sink.
+ * A register is one tile of one lane.  A value of the query is a register with a bias (INT class:
+ * value = register + bias) and, where it can be null, a MASK register of validity.
+ */
+#ifndef TQP_PROGRAM_PROGRAM_H
+#define TQP_PROGRAM_PROGRAM_H
+
+#include "base/arena.h"
+#include "ir/ir.h"
+#include "program/step.h"
+
+#define TQP_NO_REG UINT16_MAX
+
+typedef struct TqpStep {
+    uint16_t op; /* TqpStepOp */
+    uint8_t lane;
+    uint16_t out, out2; /* out2: LOAD's validity, else TQP_NO_REG */
+    uint16_t in[3];
+    uint16_t guard;  /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
+    uint32_t column; /* LOAD */
+    TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
+    const void *aux;
+    uint32_t aux_count;
+    /* FILTER: registers computed before it and read after it (compaction moves them). */
+    uint32_t nlive;
+    const uint16_t *live;
+} TqpStep;
+
+/* How a register (or a finished column) is to be read. */
+typedef struct TqpSlot {
+    uint16_t reg;
+    uint16_t valid; /* MASK register, or TQP_NO_REG: never null */
+    TqpType type;
+    TqpLane lane;
+    int64_t bias;        /* INT class in lanes U8..U32 (0 in wider lanes) */
+    const TqpDict *dict; /* TEXT in a code lane: the register holds codes, or ranks when by_rank */
+    bool by_rank;        /* register holds rank[code] */
+    bool has_range;      /* INT class: proved bounds of the value */
+    TqpInt128 min, max;
+} TqpSlot;
+
+/* Skip a row group when the column's zone map does not meet [lo, hi]. */
+typedef struct TqpPrune {
+    uint32_t column;
+    TqpInt128 lo, hi;
+} TqpPrune;
+
+typedef enum TqpAccKind {
+    TQP_ACC_COUNT, /* int64_t */
+    TQP_ACC_I64,  /* int64_t sum of register values, proved to fit; bias * count is added at the end
+                   */
+    TQP_ACC_I128, /* TqpInt128 sum, overflow is sticky */
+    TQP_ACC_F64,  /* double */
+    TQP_ACC_MIN,  /* the argument's lane */
+    TQP_ACC_MAX,
+    TQP_ACC_AND, /* bool_and: count of false rows */
+    TQP_ACC_OR   /* bool_or: count of true rows */
+} TqpAccKind;
+
+typedef struct TqpAccumulator {
+    TqpAccKind kind;
+    TqpSlot arg;     /* reg TQP_NO_REG for COUNT_STAR; BOOL arguments are MASK registers */
+    uint16_t filter; /* MASK register, or TQP_NO_REG */
+    bool distinct;   /* aggregate each distinct argument of a group once */
+    TqpSlot result;  /* reg unused; type, lane, bias, dict, range of the finished column */
+    bool result_nullable;
+} TqpAccumulator;
+
+typedef enum TqpSinkKind {
+    TQP_SINK_COLLECT, /* materialise, sort, limit */
+    TQP_SINK_AGGREGATE
+} TqpSinkKind;
+
+typedef enum TqpGrouping {
+    TQP_GROUP_NONE,  /* one group */
+    TQP_GROUP_DENSE, /* `group` register indexes ngroups accumulators */
+    TQP_GROUP_HASH
+} TqpGrouping;
+
+typedef struct TqpDenseKey {
+    uint32_t cardinality; /* codes 0 .. cardinality-1; the last one means NULL when nullable */
+    bool nullable;
+} TqpDenseKey; /* group = k0 + card0 * (k1 + card1 * ...) */
+
+typedef struct TqpSortSpec {
+    uint32_t column; /* of the sink's columns */
+    bool descending, nulls_first;
+} TqpSortSpec;
+
+typedef struct TqpSink {
+    TqpSinkKind kind;
+    /* COLLECT */
+    uint32_t ncolumns;
+    const TqpSlot
+        *columns; /* more may be collected than are output: sort keys follow the outputs */
+    uint32_t noutputs;
+    uint32_t nsort;
+    const TqpSortSpec *sort;
+    int64_t limit, offset; /* limit -1: none */
+    /* AGGREGATE: output columns are keys, then accumulators */
+    TqpGrouping grouping;
+    uint32_t nkeys;
+    const TqpSlot *keys;
+    const TqpDenseKey *dense; /* DENSE: nkeys of them */
+    uint16_t group;           /* DENSE: register, lane U8 when ngroups <= 256, else U32 */
+    uint32_t ngroups;         /* DENSE: product of cardinalities */
+    uint32_t naccs;
+    const TqpAccumulator *accs;
+    bool fixed_order; /* float sums: result must not depend on the number of threads */
+} TqpSink;
+
+typedef struct TqpPipeline {
+    bool from_result; /* source: the result of pipeline `source`, else relation `source` */
+    uint32_t source;
+    uint32_t nregs;
+    const uint8_t *reg_lanes;
+    uint32_t nsteps;
+    const TqpStep *steps;
+    uint32_t nprunes;
+    const TqpPrune *prunes;
+    TqpSink sink;
+} TqpPipeline;
+
+typedef struct TqpProgram {
+    uint32_t npipelines; /* run in order; the last one's COLLECT sink is the result */
+    const TqpPipeline *pipelines;
+} TqpProgram;
+
+typedef struct TqpBindOptions {
+    bool utf8;                /* server encoding: UTF-8, else every character is one byte */
+    uint64_t dense_group_max; /* upper bound of ngroups for DENSE; 0 = default */
+} TqpBindOptions;
+
+/*
+ * Bind IR to the pinned data.  rels[k] is what (scan k ...) reads, its columns in the scan's order.
+ * `a` owns the program and must outlive it; the relations must too.  TQP_UNSUPPORTED when this data
+ * cannot be handled exactly (the host replays), with the reason in err.
+ */
+TqpStatus tqp_program_bind(TqpArena *a, const TqpNode *node, const TqpRelation *const *rels,
+                           uint32_t nrels, const TqpValue *params, uint32_t nparams,
+                           const TqpBindOptions *options, const TqpProgram **program,
+                           TqpError *err) TQP_NODISCARD;
+
+/* Readable listing: one line per step, pipeline = source -> steps -> sink. */
+void tqp_program_print(const TqpProgram *program, TqpString *out);
+/* One step as text, e.g. "between_ri u8 r3 = r1 [5, 7]". */
+void tqp_program_print_step(const TqpPipeline *p, const TqpStep *step, TqpString *out);
+
+/* program/like.c: compile a LIKE pattern (backslash escapes); TQP_INVALID when it ends in an
+ * escape. */
+TqpStatus tqp_like_compile(TqpArena *a, TqpView pattern, bool utf8, const TqpLikePattern **out,
+                           TqpError *err) TQP_NODISCARD;
+/* Does the string, padded with blanks to `pad` characters, match?  Kernels may use it. */
+bool tqp_like_match(const TqpLikePattern *p, const char *s, uint32_t len, uint32_t pad);
+
+#endif

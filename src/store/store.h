@@ -1,0 +1,154 @@
+/*
+ * The columnar cache on disk: generations of row groups, encodings, dictionaries, checksums.  It
+ * knows nothing of heaps or snapshots; block numbers and LSNs are carried for the host to judge.
+ *
+ * A directory belongs to one relation file.  It holds one `manifest` (replaced by rename),
+ * immutable segment files (a column's chunks of one build), dictionary files, and a `stamps`
+ * sidecar.  Files are written to a temporary name, fsynced, renamed; unlinked when no manifest
+ * names them, never truncated, so a mapping that exists stays good.
+ */
+#ifndef TQP_STORE_STORE_H
+#define TQP_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/thread.h"
+#include "tensor/tensor.h"
+
+/* ---- staging: one column of one row group, wide, as a loader appends it (store/stage.c) ---- */
+
+typedef struct TqpStage TqpStage; /* not thread-safe */
+
+TqpStage *tqp_stage_create(TqpType type, TqpBroker *broker); /* NULL: no memory */
+void tqp_stage_reset(TqpStage *s);
+void tqp_stage_destroy(TqpStage *s);
+uint32_t tqp_stage_rows(const TqpStage *s);
+/* Appending is infallible until tqp_stage_status says otherwise (sticky: NO_MEMORY, UNSUPPORTED).
+ */
+void tqp_stage_null(TqpStage *s);
+void tqp_stage_int(TqpStage *s, int64_t value); /* INT class */
+void tqp_stage_int128(TqpStage *s, TqpInt128 value);
+void tqp_stage_float(TqpStage *s, double value); /* F32 too: exact */
+void tqp_stage_bool(TqpStage *s, bool value);
+void tqp_stage_text(TqpStage *s, const char *data, uint32_t len); /* copied */
+void tqp_stage_unsupported(TqpStage *s, const char *reason); /* static string: e.g. "numeric NaN" */
+TqpStatus tqp_stage_status(const TqpStage *s, const char **reason);
+/*
+ * The narrowest exact tensor over memory of the arena (a delta row group).  Text becomes BYTES, or
+ * DICT when `interner` is not NULL.
+ */
+struct TqpInterner;
+TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, struct TqpInterner *interner,
+                           TqpTensor *tensor, TqpError *err) TQP_NODISCARD;
+
+/* ---- dictionaries under construction (store/interner.c); thread-safe ---- */
+
+typedef struct TqpInterner TqpInterner;
+typedef int (*TqpStoreCompare)(void *host, uint32_t collation, TqpView a, TqpView b);
+
+/* `base` (may be NULL) keeps its codes; its strings must outlive the interner. */
+TqpInterner *tqp_interner_create(const TqpDict *base, uint32_t max_entries, uint64_t max_bytes,
+                                 TqpBroker *broker);
+void tqp_interner_destroy(TqpInterner *in);
+/* Codes of n strings; false when the limits would be exceeded (then none was added). */
+bool tqp_interner_codes(TqpInterner *in, uint32_t n, const TqpView *strings, uint32_t *codes);
+/*
+ * Freeze into a TqpDict in the arena with ranks from `compare` (called by this thread; NULL or
+ * collation 0: bytes).  Strings are copied into the arena.
+ */
+TqpStatus tqp_interner_dict(TqpInterner *in, TqpArena *a, uint32_t collation,
+                            TqpStoreCompare compare, void *host, TqpDict *dict,
+                            TqpError *err) TQP_NODISCARD;
+
+/* ---- what a generation holds ---- */
+
+typedef struct TqpStoreColumn {
+    int32_t attnum;    /* the host's number of the attribute */
+    uint64_t identity; /* the host's fingerprint of type, typmod, collation and its version, ... */
+    TqpType type;
+} TqpStoreColumn;
+
+/* A row group: blocks [first_block, first_block + nblocks), rows in block order. */
+typedef struct TqpStoreGroup {
+    uint32_t first_block, nblocks;
+    uint32_t nrows;
+    uint64_t vm_lsn;           /* of the one visibility-map page that covers all its blocks */
+    const uint32_t *row_start; /* nblocks + 1: rows of block b are [row_start[b], row_start[b+1]) */
+    const uint64_t *page_lsn;  /* nblocks: of the heap page at the build */
+    const uint64_t *cached;    /* bitmap of blocks held; the others were not all-visible */
+} TqpStoreGroup;
+
+typedef struct TqpGeneration {
+    uint64_t id;                /* grows with each publish */
+    uint64_t timeline, max_lsn; /* of the build, for the host: valid iff in its history */
+    uint64_t rows, bytes;       /* totals; bytes of files */
+    uint32_t ncolumns;
+    const TqpStoreColumn *columns;
+    uint32_t ngroups;
+    const TqpStoreGroup *groups;      /* ascending, disjoint block ranges; vm_lsn as re-stamped */
+    struct TqpGenerationFiles *files; /* private */
+} TqpGeneration;
+
+/* Open the current generation.  *gen is NULL with TQP_OK when there is none. One thread at a time.
+ */
+TqpStatus tqp_store_open(const char *dir, TqpGeneration **gen, TqpError *err) TQP_NODISCARD;
+void tqp_store_close(TqpGeneration *gen);
+/* False when a newer manifest or stamps file was published (one or two stat calls). */
+bool tqp_store_is_current(const TqpGeneration *gen);
+int tqp_store_find_column(const TqpGeneration *gen, int32_t attnum, uint64_t identity); /* or -1 */
+/* True when the column was loaded for every group. False: tqp_store_tensor would fail. */
+bool tqp_store_has_chunk(const TqpGeneration *gen, uint32_t group, uint32_t column);
+/*
+ * Map and (once per `boot`, see tqp_store_set_boot) check a chunk.  TQP_CORRUPT: checksum, size or
+ * structure is wrong: the host should call tqp_store_drop and rebuild.  TQP_UNSUPPORTED: the chunk
+ * was not representable (err has the reason, e.g. "numeric NaN").
+ */
+TqpStatus tqp_store_tensor(TqpGeneration *gen, uint32_t group, uint32_t column, TqpTensor *tensor,
+                           TqpError *err) TQP_NODISCARD;
+/* The column's dictionary, or NULL when it has none. Checked like chunks. */
+TqpStatus tqp_store_dict(TqpGeneration *gen, uint32_t column, const TqpDict **dict,
+                         TqpError *err) TQP_NODISCARD;
+
+/*
+ * Chunks verified since `boot` (the host's server start time) need no second check by other
+ * processes: small shared files beside the segments remember them.
+ */
+void tqp_store_set_boot(TqpGeneration *gen, uint64_t boot);
+
+/* ---- building ---- */
+
+typedef struct TqpStoreWriter TqpStoreWriter;
+
+/*
+ * Begin a build over `base` (may be NULL), which must stay open until the writer is gone.  Columns
+ * are those of the new generation.  Writes segment files as groups arrive (sync_file_range as it
+ * goes, one fsync each at the end).
+ */
+TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t ncolumns,
+                                  const TqpStoreColumn *columns, TqpBroker *broker,
+                                  TqpStoreWriter **writer, TqpError *err) TQP_NODISCARD;
+/*
+ * Add a group; thread-safe, any order.  stages[c] NULL: column c is taken unchanged from group
+ * `base_group` of the base (same blocks, same rows).  meta and stages are copied/encoded before
+ * return.  A stage that is UNSUPPORTED is recorded as such, the group is still added.
+ */
+TqpStatus tqp_store_writer_add(TqpStoreWriter *w, const TqpStoreGroup *meta, int32_t base_group,
+                               TqpStage *const *stages, TqpError *err) TQP_NODISCARD;
+typedef struct TqpStorePublish {
+    uint64_t timeline, max_lsn;
+    TqpStoreCompare compare; /* ranks of dictionaries */
+    void *host;
+    const TqpHostPoll *poll; /* may be NULL */
+} TqpStorePublish;
+/* Rank dictionaries, fsync, write the manifest, rename, remove files no longer named. */
+TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *publish,
+                                  TqpError *err) TQP_NODISCARD;
+/* Free the writer; removes its files unless it was finished. */
+void tqp_store_writer_destroy(TqpStoreWriter *w);
+
+/* Replace the stamps sidecar: vm_lsn and the cached bitmap of each group of gen (ngroups). */
+TqpStatus tqp_store_restamp(TqpGeneration *gen, const uint64_t *vm_lsn,
+                            const uint64_t *const *cached, TqpError *err) TQP_NODISCARD;
+/* Remove everything in dir and dir itself; missing is fine. */
+TqpStatus tqp_store_drop(const char *dir, TqpError *err) TQP_NODISCARD;
+
+#endif

@@ -1,0 +1,72 @@
+# Tests.  The engine is built here a second time, without PostgreSQL, into build/$(VARIANT):
+# release, asan (AddressSanitizer and UBSan) or tsan (ThreadSanitizer).
+
+VARIANT ?= release
+B = build/$(VARIANT)
+ENGINE_CC ?= gcc
+ENGINE_CFLAGS_release = -O2
+ENGINE_CFLAGS_asan = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ENGINE_CFLAGS_tsan = -O1 -fsanitize=thread -fno-omit-frame-pointer
+ENGINE_CFLAGS = -g -std=gnu11 -D_GNU_SOURCE -Isrc -Itest -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wno-missing-field-initializers -Werror -ffp-contract=off -pthread \
+	$(ENGINE_CFLAGS_$(VARIANT))
+
+ENGINE_OBJS = $(ENGINE_SRCS:%.c=$(B)/%.o) $(foreach isa,$(ISAS),$(CPU_SRCS:%.c=$(B)/%.$(isa).o))
+UNIT_TESTS = $(patsubst test/unit/%.c,%,$(sort $(wildcard test/unit/test_*.c)))
+CONFORMANCE_SRCS = $(sort $(wildcard test/conformance/*.c))
+
+$(B)/%.o: %.c $(HEADERS) $(wildcard test/unit/*.h test/conformance/*.h)
+	@mkdir -p $(dir $@)
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -c -o $@ $<
+
+define ENGINE_ISA_RULE
+$(B)/%.$(1).o: %.c $(HEADERS)
+	@mkdir -p $$(dir $$@)
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -O3 $(ISA_FLAGS_$(1)) -DTQP_ISA=$(1) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call ENGINE_ISA_RULE,$(isa))))
+
+$(B)/libtqp.a: $(ENGINE_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/test_%: $(B)/test/unit/test_%.o $(B)/libtqp.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
+
+$(B)/conformance: $(CONFORMANCE_SRCS:%.c=$(B)/%.o) $(B)/libtqp.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
+
+$(B)/tqp_run: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/bin/*.c))) $(B)/libtqp.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
+
+.PRECIOUS: $(B)/%.o
+.PHONY: unit conformance tqp_run style layers check isolation diff fuzz sanitize check-server
+tqp_run: $(B)/tqp_run
+
+unit: $(UNIT_TESTS:%=$(B)/%) $(B)/tqp_run
+	@set -e; for t in $(UNIT_TESTS); do $(B)/$$t; done
+	@if [ -x test/unit/tqp_run.sh ]; then test/unit/tqp_run.sh $(B)/tqp_run; fi
+
+conformance: $(B)/conformance
+	$(B)/conformance
+
+sanitize:
+	$(MAKE) VARIANT=asan unit conformance
+	$(MAKE) VARIANT=tsan tsan-tests
+tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_store
+	$(B)/test_base && $(B)/test_exec && $(B)/test_store
+
+style:
+	test/check_style.sh
+
+layers:
+	test/check_layers.sh
+
+check:
+	test/check.sh
+
+isolation:
+	test/isolation/run.sh
+
+diff:
+	test/differential/run.sh
