@@ -1,0 +1,34 @@
+/*
+ * What the files of src/pg share: settings and the few helpers that cross them.
+ */
+#ifndef TQP_PG_TQP_PG_H
+#define TQP_PG_TQP_PG_H
+
+#include "postgres.h"
+
+#include "base/status.h"
+#include "base/thread.h"
+
+/* guc.c */
+extern bool tqp_enabled;
+extern bool tqp_force;
+extern double tqp_min_cost;
+extern int tqp_threads;         /* 0 = all cores */
+extern int tqp_memory_limit_kb; /* per query, private memory */
+extern int tqp_cache_size_mb;   /* bytes of files, cluster wide */
+extern bool tqp_auto_load;
+extern char *tqp_isa;           /* auto, scalar, avx2, avx512 */
+extern char *tqp_disabled_passes;
+extern char *tqp_backend_name;  /* cpu, ref */
+extern bool tqp_enable_gpu;
+extern void tqp_guc_define(void);
+
+/* error.c: the only place that turns an engine status into an ereport(ERROR) */
+extern void tqp_raise(const TqpError *error) pg_attribute_noreturn();
+/* Engine poll that is true when this backend has an interrupt pending. */
+extern const TqpHostPoll *tqp_pg_poll(void);
+
+/* extension.c: is the extension installed in this database? Cached, invalidated; no error. */
+extern bool tqp_extension_active(void);
+
+#endif

@@ -1,0 +1,25 @@
+#!/bin/bash
+# The tests that need a server: installs the extension, starts a private cluster, and runs the
+# regression tests (with the library loaded by each session, and again preloaded), the isolation
+# tests, and a short differential test.  N and SEEDS set the length of the differential test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+as_root make -s install
+
+dir=$(test/cluster.sh place check)
+trap 'test/cluster.sh remove "$dir"' EXIT
+for preload in "" tqp; do
+    echo "-- regression tests, shared_preload_libraries = '$preload'"
+    test/cluster.sh start "$dir" "fsync = off" "shared_preload_libraries = '$preload'" \
+        "max_prepared_transactions = 4"
+    eval "$(test/cluster.sh env "$dir")"
+    make -s installcheck || {
+        cat results/../regression.diffs 2>/dev/null | head -200
+        exit 1
+    }
+done
+echo "-- isolation tests"
+test/isolation/run.sh
+echo "-- differential test"
+N=${N:-400} SEEDS=${SEEDS:-1 2} test/differential/run.sh

@@ -1,0 +1,66 @@
+"""Are two results equal?  Exactly, but for the freedoms that doc/semantics.md lists."""
+
+import math
+from collections import Counter
+
+FLOAT4, FLOAT8 = 700, 701
+
+
+def _normal(value, oid):
+    """Which of -0 and 0, or of 1.0 and 1.00, stands for a group is free."""
+    if value is not None and oid in (FLOAT4, FLOAT8) and value == "-0":
+        return "0"
+    return value
+
+
+def _close(a, b, oid):
+    """Sums of floats may be added in another order."""
+    if a == b or a is None or b is None:
+        return a == b
+    x, y = float(a), float(b)
+    if math.isnan(x) or math.isnan(y):
+        return math.isnan(x) and math.isnan(y)
+    tolerance = 1e-4 if oid == FLOAT4 else 1e-9
+    return math.isclose(x, y, rel_tol=tolerance, abs_tol=1e-9)
+
+
+def _rows_match(a, b, types, exact):
+    return all(x == y if e else _close(x, y, t) for x, y, t, e in zip(a, b, types, exact))
+
+
+def _sorted_match(left, right, types, exact):
+    """Compare as multisets; inexact columns are matched after sorting by the exact ones."""
+    def key(row):
+        return tuple((v is not None, v or "") for v, e in zip(row, exact) if e)
+
+    def full_key(row):
+        loose = tuple(float(v) if v is not None else 0.0 for v, e in zip(row, exact) if not e)
+        return key(row), loose
+    if all(exact):
+        return Counter(left) == Counter(right)
+    return all(_rows_match(a, b, types, exact)
+               for a, b in zip(sorted(left, key=full_key), sorted(right, key=full_key)))
+
+
+def difference(query, left, right):
+    """None when the results agree, else a sentence. left, right: (rows, types) or an error."""
+    if isinstance(left, str) or isinstance(right, str):
+        return None if left == right else f"errors differ: {left} against {right}"
+    (rows_l, types_l), (rows_r, types_r) = left, right
+    if types_l != types_r:
+        return f"column types differ: {types_l} against {types_r}"
+    if len(rows_l) != len(rows_r):
+        return f"{len(rows_l)} rows against {len(rows_r)}"
+    exact = [item.exact for item in query.items]
+    rows_l = [tuple(_normal(v, t) for v, t in zip(row, types_l)) for row in rows_l]
+    rows_r = [tuple(_normal(v, t) for v, t in zip(row, types_r)) for row in rows_r]
+    if query.order:
+        columns = [p - 1 for p, _ in query.order]
+        for i, (a, b) in enumerate(zip(rows_l, rows_r)):
+            if any(a[c] != b[c] for c in columns):
+                return f"order differs at row {i + 1}: {a} against {b}"
+    if not _sorted_match(rows_l, rows_r, types_l, exact):
+        only_l = list((Counter(rows_l) - Counter(rows_r)).items())[:3]
+        only_r = list((Counter(rows_r) - Counter(rows_l)).items())[:3]
+        return f"rows differ: only PostgreSQL {only_l}, only tqp {only_r}"
+    return None
