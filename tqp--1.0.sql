@@ -38,3 +38,41 @@ CREATE VIEW tqp.stat_progress_load AS
       FROM tqp.progress_load_entries() p
            LEFT JOIN pg_catalog.pg_database d ON d.oid = p.datid;
 GRANT SELECT ON tqp.stat_progress_load TO PUBLIC;
+
+/* ---- the cache: loading, what it holds, whether it is right ---- */
+
+CREATE FUNCTION tqp.load(relation regclass,
+    OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int, OUT bytes bigint,
+    OUT blocks_not_visible bigint, OUT seconds float8)
+    AS 'MODULE_PATHNAME', 'tqp_load' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION tqp.load(relation regclass, columns text[],
+    OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int, OUT bytes bigint,
+    OUT blocks_not_visible bigint, OUT seconds float8)
+    AS 'MODULE_PATHNAME', 'tqp_load' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tqp.load(regclass) IS
+    'bring the cache of a table up to date with every column that can be cached';
+COMMENT ON FUNCTION tqp.load(regclass, text[]) IS
+    'bring the cache of a table up to date and add the named columns';
+
+CREATE FUNCTION tqp.unload(relation regclass) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'tqp_unload' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tqp.unload(regclass) IS 'remove the cache of a table; was there one?';
+
+CREATE FUNCTION tqp.verify(relation regclass,
+    OUT column_name text, OUT blocks_checked bigint, OUT rows_checked bigint,
+    OUT mismatches bigint)
+    RETURNS SETOF record AS 'MODULE_PATHNAME', 'tqp_verify' LANGUAGE C STRICT VOLATILE
+    PARALLEL UNSAFE;
+COMMENT ON FUNCTION tqp.verify(regclass) IS
+    'compare every valid cached block with the table';
+
+CREATE FUNCTION tqp.cache_entries(
+    OUT relid oid, OUT column_names text[], OUT "rows" bigint, OUT row_groups int,
+    OUT bytes bigint, OUT blocks bigint, OUT blocks_fresh bigint, OUT stale_share float8)
+    RETURNS SETOF record AS 'MODULE_PATHNAME', 'tqp_cache_list' LANGUAGE C VOLATILE
+    PARALLEL UNSAFE;
+CREATE VIEW tqp.cache AS
+    SELECT relid::pg_catalog.regclass AS relation, column_names, "rows", row_groups, bytes, blocks,
+           blocks_fresh, stale_share
+      FROM tqp.cache_entries();
+GRANT SELECT ON tqp.cache TO PUBLIC;

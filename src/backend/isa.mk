@@ -7,4 +7,4 @@ endif
 ISA_FLAGS_scalar =
 ISA_FLAGS_avx2 = -mavx2 -mbmi -mbmi2 -mfma -mpopcnt -mlzcnt
 ISA_FLAGS_avx512 = $(ISA_FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi \
-	-mavx512vbmi2 -mprefer-vector-width=512
+	-mavx512vbmi2 -mavx512vnni -mprefer-vector-width=512

@@ -7,7 +7,7 @@
 typedef enum TqpIsa {
     TQP_ISA_SCALAR, /* baseline x86-64 / any other architecture, no intrinsics */
     TQP_ISA_AVX2,   /* AVX2 + BMI1/2 + FMA + POPCNT */
-    TQP_ISA_AVX512, /* F, BW, DQ, VL, VBMI2 on top */
+    TQP_ISA_AVX512, /* F, BW, DQ, VL, VBMI, VBMI2, VNNI on top */
     TQP_ISA_COUNT
 } TqpIsa;
 

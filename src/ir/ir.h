@@ -63,12 +63,16 @@ typedef struct TqpSortKey {
     bool nulls_first;
 } TqpSortKey;
 
+/*
+ * FILTER passes the rows for which its predicate is true.  Of an AND at the top of the predicate
+ * (or of an aggregate's filter) a row meets an operand only when those before it are true: unlike
+ * in any other AND, NULL stops it as FALSE does.
+ */
 typedef enum TqpNodeKind {
-    TQP_NODE_SCAN,      /* outputs the relation's columns as listed */
-    TQP_NODE_FILTER,    /* rows for which pred is true */
+    TQP_NODE_SCAN, /* outputs the relation's columns as listed */
+    TQP_NODE_FILTER,
     TQP_NODE_PROJECT,   /* one output per expression */
-    TQP_NODE_AGGREGATE, /* keys, then aggregates; no key: exactly one row; groups by IS NOT DISTINCT
-                         */
+    TQP_NODE_AGGREGATE, /* keys, then aggregates; no key: one row; groups by IS NOT DISTINCT */
     TQP_NODE_SORT,
     TQP_NODE_LIMIT,
     TQP_NODE_KIND_COUNT
@@ -113,8 +117,9 @@ typedef struct TqpNode {
 #define TQP_IR_MAX_DEPTH 400
 
 /*
- * ---- Construction (ir/build.c).  Arrays are copied; NULL when the arena failed or when an argument
- * that must be there is NULL, so that calls nest and the outermost result is the one to test. ----
+ * ---- Construction (ir/build.c).  Arrays are copied; NULL when the arena failed or when an
+ * argument that must be there is NULL, so that calls nest and the outermost result is the one to
+ * test. ----
  */
 const TqpExpr *tqp_ir_col(TqpArena *a, uint32_t index, TqpType type);
 const TqpExpr *tqp_ir_param(TqpArena *a, uint32_t index, TqpType type);
@@ -141,10 +146,12 @@ const TqpNode *tqp_ir_sort(TqpArena *a, const TqpNode *input, uint32_t nkeys,
 const TqpNode *tqp_ir_limit(TqpArena *a, const TqpNode *input, const TqpExpr *count,
                             const TqpExpr *offset);
 
-/* ---- Text (ir/print.c, ir/parse.c).  parse(print(x)) equals x; parse checks types. ---- */
+/* ---- Text (ir/print*.c, ir/parse.c).  parse(print(x)) equals x; parse checks types. ---- */
 void tqp_ir_print(const TqpNode *node, TqpString *out);      /* one line */
 void tqp_ir_print_tree(const TqpNode *node, TqpString *out); /* indented, for people */
 void tqp_ir_print_expr(const TqpExpr *expr, TqpString *out); /* s-expression */
+/* A value as PostgreSQL would show it, unquoted; NULL as "null". */
+void tqp_ir_print_value(TqpType type, const TqpValue *value, TqpString *out);
 TqpStatus tqp_ir_parse(TqpArena *a, const char *text, const TqpNode **node,
                        TqpError *err) TQP_NODISCARD;
 
@@ -164,10 +171,10 @@ TqpStatus tqp_ir_agg_type(TqpAggFunc func, const TqpExpr *arg, TqpType *type,
                           TqpError *err) TQP_NODISCARD;
 bool tqp_ir_expr_equal(const TqpExpr *a, const TqpExpr *b);
 bool tqp_ir_node_equal(const TqpNode *a, const TqpNode *b);
-/* Nodes of e as a tree; counts no further than `cap`.  *depth receives its nesting (may be NULL). */
+/* Nodes of e as a tree, counted up to `cap`.  *depth receives its nesting (may be NULL). */
 uint32_t tqp_ir_expr_size(const TqpExpr *e, uint32_t cap, uint32_t *depth);
-bool tqp_ir_expr_may_raise(
-    const TqpExpr *e); /* could evaluating it end in OVERFLOW, DIV_BY_ZERO.. */
+/* Could evaluating it end in OVERFLOW, DIV_BY_ZERO, ...?  Never false when it could. */
+bool tqp_ir_expr_may_raise(const TqpExpr *e);
 /* Mark in `used` (a bitmap) the columns that e reads. */
 void tqp_ir_expr_columns(const TqpExpr *e, uint64_t *used);
 /*

@@ -6,6 +6,9 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
+#include "commands/explain.h"
+#include "executor/instrument.h"
 #include "fmgr.h"
 #include "funcapi.h"
 
@@ -13,9 +16,58 @@
 #error "tqp needs PostgreSQL 15 or later"
 #endif
 
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+
+/* Entries of the range table that rows can come from; PostgreSQL 18 adds one for GROUP BY. */
+static inline int tqp_compat_table_count(const Query *query) {
+    int count = 0;
+    ListCell *lc;
+    foreach (lc, query->rtable) {
+        RTEKind kind = ((const RangeTblEntry *)lfirst(lc))->rtekind;
+#if PG_VERSION_NUM >= 180000
+        if (kind == RTE_GROUP)
+            continue;
+#endif
+        count += kind != RTE_RESULT;
+    }
+    return count;
+}
+
+/* May the current user execute this function? */
+static inline AclResult tqp_compat_function_acl(Oid funcid) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, funcid, GetUserId(), ACL_EXECUTE);
+#else
+    return pg_proc_aclcheck(funcid, GetUserId(), ACL_EXECUTE);
+#endif
+}
+
 /* Prepare a set-returning function that fills rsinfo->setResult. */
 static inline void tqp_compat_init_srf(FunctionCallInfo fcinfo) {
     InitMaterializedSRF(fcinfo, 0);
+}
+
+/* What EXPLAIN does with one query when no hook is set. */
+static inline void tqp_compat_explain_one_query(Query *query, int cursor_options,
+                                                IntoClause *into, ExplainState *es,
+                                                const char *query_string, ParamListInfo params,
+                                                QueryEnvironment *env) {
+#if PG_VERSION_NUM >= 170000
+    standard_ExplainOneQuery(query, cursor_options, into, es, query_string, params, env);
+#else
+    instr_time start, duration;
+    BufferUsage before = pgBufferUsage, used = {0};
+    INSTR_TIME_SET_CURRENT(start);
+    PlannedStmt *plan = pg_plan_query(query, query_string, cursor_options, params);
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, start);
+    BufferUsageAccumDiff(&used, &pgBufferUsage, &before);
+    ExplainOnePlan(plan, into, es, query_string, params, env, &duration,
+                   es->buffers ? &used : NULL);
+#endif
 }
 
 #endif

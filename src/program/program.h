@@ -30,7 +30,10 @@ typedef struct TqpStep {
     const uint16_t *live;
 } TqpStep;
 
-/* How a register (or a finished column) is to be read. */
+/*
+ * How a register (or a finished column) is to be read.  Rows that are NULL, or that no selection or
+ * guard covers, may hold anything; BOOL is a MASK register that is 0 where it is NULL.
+ */
 typedef struct TqpSlot {
     uint16_t reg;
     uint16_t valid; /* MASK register, or TQP_NO_REG: never null */
@@ -63,7 +66,12 @@ typedef enum TqpAccKind {
 
 typedef struct TqpAccumulator {
     TqpAccKind kind;
-    TqpSlot arg;     /* reg TQP_NO_REG for COUNT_STAR; BOOL arguments are MASK registers */
+    /*
+     * BOOL arguments are MASK registers (U8 holding 0/1 when distinct).  COUNT: reg TQP_NO_REG unless
+     * distinct, only arg.valid counts (TQP_NO_REG too: every row).  MIN/MAX of a dictionary column:
+     * by_rank is set, while the result has it clear: the finished column holds codes again.
+     */
+    TqpSlot arg;
     uint16_t filter; /* MASK register, or TQP_NO_REG */
     bool distinct;   /* aggregate each distinct argument of a group once */
     TqpSlot result;  /* reg unused; type, lane, bias, dict, range of the finished column */
@@ -104,6 +112,10 @@ typedef struct TqpSink {
     /* AGGREGATE: output columns are keys, then accumulators */
     TqpGrouping grouping;
     uint32_t nkeys;
+    /*
+     * BOOL keys are U8 registers holding 0/1 (lane U8).  DENSE: code k of a key means the value
+     * k + bias, the dictionary code k or the bool k; the keys' registers are not read (TQP_NO_REG).
+     */
     const TqpSlot *keys;
     const TqpDenseKey *dense; /* DENSE: nkeys of them */
     uint16_t group;           /* DENSE: register, lane U8 when ngroups <= 256, else U32 */
@@ -130,9 +142,14 @@ typedef struct TqpProgram {
     const TqpPipeline *pipelines;
 } TqpProgram;
 
+/* The host's order of two strings under a collation (never 0). */
+typedef int (*TqpBindCompare)(void *host, uint32_t collation, TqpView a, TqpView b);
+
 typedef struct TqpBindOptions {
     bool utf8;                /* server encoding: UTF-8, else every character is one byte */
     uint64_t dense_group_max; /* upper bound of ngroups for DENSE; 0 = default */
+    TqpBindCompare compare;   /* may be NULL: then a constant is ordered only among bytes */
+    void *compare_host;
 } TqpBindOptions;
 
 /*

@@ -34,7 +34,8 @@ void tqp_stage_unsupported(TqpStage *s, const char *reason); /* static string: e
 TqpStatus tqp_stage_status(const TqpStage *s, const char **reason);
 /*
  * The narrowest exact tensor over memory of the arena (a delta row group).  Text becomes BYTES, or
- * DICT when `interner` is not NULL.
+ * DICT when `interner` is not NULL and has room; tensor->dict is NULL then: the caller sets it when
+ * the interner is frozen.
  */
 struct TqpInterner;
 TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, struct TqpInterner *interner,
@@ -51,9 +52,12 @@ TqpInterner *tqp_interner_create(const TqpDict *base, uint32_t max_entries, uint
 void tqp_interner_destroy(TqpInterner *in);
 /* Codes of n strings; false when the limits would be exceeded (then none was added). */
 bool tqp_interner_codes(TqpInterner *in, uint32_t n, const TqpView *strings, uint32_t *codes);
+/* Entries, the base's included: more than base->count means that new strings were seen. */
+uint32_t tqp_interner_count(TqpInterner *in);
 /*
  * Freeze into a TqpDict in the arena with ranks from `compare` (called by this thread; NULL or
- * collation 0: bytes).  Strings are copied into the arena.
+ * collation 0: bytes).  Strings are copied into the arena; but when nothing was added to a ranked
+ * base, *dict is the base itself.  Nobody may add meanwhile.
  */
 TqpStatus tqp_interner_dict(TqpInterner *in, TqpArena *a, uint32_t collation,
                             TqpStoreCompare compare, void *host, TqpDict *dict,
@@ -100,7 +104,8 @@ bool tqp_store_has_chunk(const TqpGeneration *gen, uint32_t group, uint32_t colu
 /*
  * Map and (once per `boot`, see tqp_store_set_boot) check a chunk.  TQP_CORRUPT: checksum, size or
  * structure is wrong: the host should call tqp_store_drop and rebuild.  TQP_UNSUPPORTED: the chunk
- * was not representable (err has the reason, e.g. "numeric NaN").
+ * was not representable (err has the reason, e.g. "numeric NaN").  Several threads may call it, and
+ * tqp_store_dict, on one generation.
  */
 TqpStatus tqp_store_tensor(TqpGeneration *gen, uint32_t group, uint32_t column, TqpTensor *tensor,
                            TqpError *err) TQP_NODISCARD;
@@ -120,8 +125,10 @@ typedef struct TqpStoreWriter TqpStoreWriter;
 
 /*
  * Begin a build over `base` (may be NULL), which must stay open until the writer is gone.  Columns
- * are those of the new generation.  Writes segment files as groups arrive (sync_file_range as it
- * goes, one fsync each at the end).
+ * are those of the new generation.  The segment file is written as groups arrive (sync_file_range as
+ * it goes, one fsync at the end).  There is one builder to a directory at a time.  TQP_CANCELLED:
+ * another has it, or `base` is not the published generation any more; wait (the call does not),
+ * poll for interrupts, open the current generation and decide again.
  */
 TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t ncolumns,
                                   const TqpStoreColumn *columns, TqpBroker *broker,
@@ -145,10 +152,19 @@ TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *publ
 /* Free the writer; removes its files unless it was finished. */
 void tqp_store_writer_destroy(TqpStoreWriter *w);
 
-/* Replace the stamps sidecar: vm_lsn and the cached bitmap of each group of gen (ngroups). */
+/*
+ * Replace the stamps sidecar: vm_lsn and the cached bitmap of each group of gen (ngroups).  gen shows
+ * them too and stays current.  TQP_CANCELLED: gen is no longer the published one; nothing was done.
+ */
 TqpStatus tqp_store_restamp(TqpGeneration *gen, const uint64_t *vm_lsn,
                             const uint64_t *const *cached, TqpError *err) TQP_NODISCARD;
-/* Remove everything in dir and dir itself; missing is fine. */
+/* Remove everything in dir and dir itself; missing is fine. TQP_CANCELLED: a build is running. */
 TqpStatus tqp_store_drop(const char *dir, TqpError *err) TQP_NODISCARD;
+
+/* True while some writer has the directory.  It tries the lock: do not call it in a tight loop. */
+bool tqp_store_is_building(const char *dir);
+/* Sizes of the files in one directory; of all below a root that holds directories. 0 if missing. */
+uint64_t tqp_store_dir_bytes(const char *dir);
+uint64_t tqp_store_total_bytes(const char *root);
 
 #endif

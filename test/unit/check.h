@@ -34,7 +34,7 @@ static inline int check_report(const char *name) {
     return check_failed > 0 || check_passed == 0;
 }
 
-#define CHECK(cond) check_record((cond) ? 1 : 0, __FILE__, __LINE__, #cond)
+#define CHECK(cond)              check_record((cond) ? 1 : 0, __FILE__, __LINE__, #cond)
 #define CHECK_STR(got, expected) check_str((got), (expected), __FILE__, __LINE__)
 #define CHECK_INT(got, expected)                                                                   \
     check_int((long long)(got), (long long)(expected), __FILE__, __LINE__)

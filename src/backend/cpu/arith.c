@@ -1,0 +1,100 @@
+/* Arithmetic without checks: integers wrap, computed in the unsigned type of their width. */
+#include "backend/cpu/vec.h"
+
+typedef uint32_t WrapU8; /* not promoted to a signed int, whose product could overflow */
+typedef uint32_t WrapU16;
+typedef uint32_t WrapU32;
+typedef uint64_t WrapI64;
+typedef TqpUint128 WrapI128;
+#define WRAP CAT(Wrap, LANE)
+#define ABS_F32 __builtin_fabsf
+#define ABS_F64 __builtin_fabs
+
+#define TO LANE
+#define TEMPLATE "backend/cpu/map.inc"
+
+#define TWO_INPUTS
+#define OP ADD_RR
+#define EXPR (WRAP) x + (WRAP)y
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#define OP SUB_RR
+#define EXPR (WRAP) x - (WRAP)y
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#define OP MUL_RR
+#define EXPR (WRAP) x *(WRAP)y
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#undef TWO_INPUTS
+
+#define IMM (WRAP) V(imm)(&args->imm[0])
+#define OP ADD_RI
+#define EXPR (WRAP) x + imm
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#define OP RSUB_RI
+#define EXPR imm - (WRAP)x
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#define OP MUL_RI
+#define EXPR (WRAP) x *imm
+#include "backend/cpu/each_int.inc"
+#undef OP
+#undef EXPR
+#undef IMM
+
+#define OP ABS
+#define EXPR x < 0 ? -(WRAP)x : (WRAP)x
+#include "backend/cpu/each_wide.inc"
+#undef OP
+#undef EXPR
+
+#define OP FNEG
+#define EXPR -x
+#include "backend/cpu/each_float.inc"
+#undef OP
+#undef EXPR
+#define OP FABS
+#define EXPR CAT(ABS_, LANE)(x)
+#include "backend/cpu/each_float.inc"
+#undef OP
+#undef EXPR
+
+#define LANE F64
+#define OP FDIV_RI
+#define IMM args->imm[0].f
+#define EXPR x / imm
+#include TEMPLATE
+#undef OP
+#undef EXPR
+#undef IMM
+#undef LANE
+
+#undef TO
+#undef TEMPLATE
+
+/* Both factors below 2^32: one multiplication of the low halves. */
+void TQP_KERNEL(MUL32_RR, I64)(const TqpKernelArgs *args) {
+    const InI64 *x = args->in[0], *y = args->in[1];
+    OutI64 *out = args->out;
+    uint32_t n = PAD(args->n, int64_t);
+#if ISA_AVX512
+    for (uint32_t i = 0; i < n; i += 8)
+        _mm512_storeu_si512(out + i, _mm512_mul_epu32(_mm512_loadu_si512(x + i),
+                                                      _mm512_loadu_si512(y + i)));
+#elif ISA_AVX2
+    for (uint32_t i = 0; i < n; i += 4)
+        _mm256_storeu_si256((__m256i *)(out + i),
+                            _mm256_mul_epu32(_mm256_loadu_si256((const __m256i *)(x + i)),
+                                             _mm256_loadu_si256((const __m256i *)(y + i))));
+#else
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = (int64_t)((uint64_t)(uint32_t)x[i] * (uint32_t)y[i]);
+#endif
+}

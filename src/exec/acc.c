@@ -1,0 +1,316 @@
+/* Accumulator arrays: planning, growing, adding tiles, merging. */
+#include "exec/acc.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool counts_own_rows(const TqpAccumulator *acc) {
+    return acc->distinct && (acc->kind == TQP_ACC_COUNT || acc->kind == TQP_ACC_I64 ||
+                             acc->kind == TQP_ACC_I128 || acc->kind == TQP_ACC_F64);
+}
+
+static uint32_t find_count(TqpAccPlan *plan, const TqpAccumulator *acc) {
+    TqpAccCount count = {acc->arg.valid, acc->filter, counts_own_rows(acc)};
+    for (uint32_t k = 0; k < plan->ncounts && !count.distinct; k++)
+        if (plan->counts[k].valid == count.valid && plan->counts[k].filter == count.filter &&
+            !plan->counts[k].distinct)
+            return k;
+    plan->counts[plan->ncounts] = count;
+    return plan->ncounts++;
+}
+
+static TqpLane value_lane(const TqpAccPlan *plan, const TqpAccumulator *acc) {
+    switch (acc->kind) {
+    case TQP_ACC_I64:
+        return plan->scalar ? TQP_LANE_I128 : TQP_LANE_I64;
+    case TQP_ACC_I128:
+        return TQP_LANE_I128;
+    case TQP_ACC_F64:
+        return TQP_LANE_F64;
+    case TQP_ACC_MIN:
+    case TQP_ACC_MAX:
+        return acc->arg.lane;
+    default:
+        return TQP_LANE_I64;
+    }
+}
+
+static bool same_values(const TqpAccumulator *a, const TqpAccumulator *b) {
+    return a->kind == b->kind && a->arg.reg == b->arg.reg && a->arg.valid == b->arg.valid &&
+           a->filter == b->filter && counts_own_rows(a) == counts_own_rows(b);
+}
+
+TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *backend,
+                       const TqpSink *sink) {
+    memset(plan, 0, sizeof(*plan));
+    plan->backend = backend;
+    plan->scalar = sink->grouping == TQP_GROUP_NONE;
+    plan->naccs = sink->naccs;
+    plan->mask_words = backend->tile_rows / 64;
+    plan->infos = tqp_arena_zalloc(arena, (sink->naccs + 1) * sizeof(TqpAccInfo));
+    plan->counts = tqp_arena_zalloc(arena, (sink->naccs + 1) * sizeof(TqpAccCount));
+    if (plan->infos == NULL || plan->counts == NULL)
+        return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
+    plan->counts[plan->ncounts++] = (TqpAccCount){TQP_NO_REG, TQP_NO_REG, false};
+    for (uint32_t a = 0; a < sink->naccs; a++) {
+        TqpAccInfo *info = &plan->infos[a];
+        info->acc = &sink->accs[a];
+        info->lane = value_lane(plan, info->acc);
+        info->distinct = counts_own_rows(info->acc);
+        info->same = a;
+        for (uint32_t b = 0; b < a; b++)
+            if (same_values(info->acc, plan->infos[b].acc)) {
+                info->same = plan->infos[b].same;
+                break;
+            }
+        info->count = info->same != a ? plan->infos[info->same].count : find_count(plan, info->acc);
+        info->has_values = info->same == a && info->acc->kind != TQP_ACC_COUNT;
+    }
+    return TQP_OK;
+}
+
+size_t tqp_accs_bytes_per_group(const TqpAccPlan *plan) {
+    size_t bytes = plan->ncounts * sizeof(int64_t);
+    for (uint32_t a = 0; a < plan->naccs; a++)
+        if (plan->infos[a].has_values)
+            bytes += tqp_column_width(plan->infos[a].lane) + 1;
+    return bytes;
+}
+
+TqpStatus tqp_accs_init(TqpAccs *accs, const TqpAccPlan *plan, TqpArena *arena) {
+    memset(accs, 0, sizeof(*accs));
+    size_t n = plan->naccs + 1;
+    accs->counts = tqp_arena_zalloc(arena, plan->ncounts * sizeof(TqpBuffer));
+    accs->values = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
+    accs->special = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
+    accs->masks = tqp_arena_zalloc(arena, (plan->ncounts + 1) * plan->mask_words * 8);
+    accs->scratch = tqp_arena_alloc(arena, (size_t)plan->backend->tile_rows * sizeof(TqpInt128));
+    if (accs->counts == NULL || accs->values == NULL || accs->special == NULL ||
+        accs->masks == NULL || accs->scratch == NULL) {
+        memset(accs, 0, sizeof(*accs));
+        return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
+    }
+    return TQP_OK;
+}
+
+void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan) {
+    for (uint32_t k = 0; accs->counts != NULL && k < plan->ncounts; k++)
+        tqp_buffer_free(&accs->counts[k]);
+    for (uint32_t a = 0; accs->counts != NULL && a < plan->naccs; a++) {
+        tqp_buffer_free(&accs->values[a]);
+        tqp_buffer_free(&accs->special[a]);
+    }
+}
+
+/* The value of an empty group: what MIN and MAX begin with, else 0.  NaN is the greatest float. */
+static void init_values(const TqpAccInfo *info, void *values, uint32_t from, uint32_t to) {
+    bool min = info->acc->kind == TQP_ACC_MIN, max = info->acc->kind == TQP_ACC_MAX;
+    uint32_t width = tqp_column_width(info->lane);
+    TqpInt128 least, most;
+    if ((!min && !max) || info->lane == TQP_LANE_VIEW) {
+        memset((char *)values + (size_t)from * width, 0, (size_t)(to - from) * width);
+        return;
+    }
+    tqp_lane_bounds(info->lane, &least, &most);
+    for (uint32_t g = from; g < to; g++) {
+        if (info->lane == TQP_LANE_F32)
+            ((float *)values)[g] = min ? NAN : -INFINITY;
+        else if (info->lane == TQP_LANE_F64)
+            ((double *)values)[g] = min ? NAN : -INFINITY;
+        else
+            tqp_lane_put(info->lane, values, g, min ? most : least);
+    }
+}
+
+TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n) {
+    if (n <= accs->capacity) {
+        accs->ngroups = n > accs->ngroups ? n : accs->ngroups;
+        return TQP_OK;
+    }
+    uint32_t old = accs->capacity;
+    uint64_t cap = old == 0 ? n : (uint64_t)old * 2;
+    cap = cap < n ? n : cap < UINT32_MAX ? cap : UINT32_MAX;
+    for (uint32_t k = 0; k < plan->ncounts; k++) {
+        TQP_TRY(tqp_buffer_grow(&accs->counts[k], broker, (size_t)old * 8, (size_t)cap * 8));
+        memset((int64_t *)accs->counts[k].data + old, 0, (size_t)(cap - old) * 8);
+    }
+    for (uint32_t a = 0; a < plan->naccs; a++) {
+        const TqpAccInfo *info = &plan->infos[a];
+        size_t width = tqp_column_width(info->lane);
+        if (!info->has_values)
+            continue;
+        TQP_TRY(tqp_buffer_grow(&accs->values[a], broker, old * width, (size_t)cap * width));
+        init_values(info, accs->values[a].data, old, (uint32_t)cap);
+        if (info->lane != TQP_LANE_F64 || info->acc->kind != TQP_ACC_F64)
+            continue;
+        TQP_TRY(tqp_buffer_grow(&accs->special[a], broker, old, (size_t)cap));
+        memset((char *)accs->special[a].data + old, 0, (size_t)(cap - old));
+    }
+    accs->capacity = (uint32_t)cap;
+    accs->ngroups = n;
+    return TQP_OK;
+}
+
+const uint64_t *tqp_acc_guard(const TqpAccPlan *plan, const TqpTile *tile, const TqpAccInfo *info,
+                              uint64_t *buf) {
+    const TqpAccCount *count = &plan->counts[info->count];
+    return tqp_tile_guard(tile, count->valid, count->filter, buf);
+}
+
+/* ---- adding a tile ---- */
+
+typedef struct Add {
+    TqpAccs *accs;
+    const TqpAccPlan *plan;
+    TqpTile *tile;
+    const void *groups; /* NULL when scalar */
+    bool narrow;        /* groups are U8 */
+} Add;
+
+static void call(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
+                 const uint64_t *guard) {
+    TqpKernelArgs args = {.n = add->tile->n,
+                          .out = out,
+                          .in = {in, add->groups, NULL},
+                          .guard = guard,
+                          .aux_count = add->accs->ngroups,
+                          .flags = &add->tile->flags};
+    add->plan->backend->kernels[op][lane](&args);
+}
+
+static void add_count(Add *add, int64_t *counts, const uint64_t *guard) {
+    if (add->groups == NULL)
+        *counts += guard == NULL ? add->tile->n : tqp_bitmap_count(guard, add->tile->n);
+    else
+        call(add, add->narrow ? TQP_STEP_GROUP_COUNT8 : TQP_STEP_GROUP_COUNT32, TQP_LANE_MASK, counts,
+             NULL, guard);
+}
+
+/* bool_and counts false rows, bool_or true ones. */
+static void add_bools(Add *add, const TqpAccInfo *info, int64_t *counts, const uint64_t *guard) {
+    const uint64_t *arg = add->tile->regs[info->acc->arg.reg];
+    uint64_t *mask = add->accs->masks + (size_t)add->plan->ncounts * add->plan->mask_words;
+    uint32_t words = tqp_bitmap_words(add->tile->n);
+    uint64_t flip = info->acc->kind == TQP_ACC_AND ? ~UINT64_C(0) : 0;
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t rows = guard != NULL            ? guard[w]
+                        : w + 1 == words ? tqp_bitmap_tail(add->tile->n)
+                                                 : ~UINT64_C(0);
+        mask[w] = (arg[w] ^ flip) & rows;
+    }
+    add_count(add, counts, mask);
+}
+
+/* An integer argument in a lane that the wide sums know. */
+static const void *widen(Add *add, const TqpAccInfo *info, TqpLane *lane) {
+    const void *arg = add->tile->regs[info->acc->arg.reg];
+    if (*lane == TQP_LANE_I64 || *lane == TQP_LANE_I128)
+        return arg;
+    tqp_tile_kernel(add->tile, TQP_STEP_TO_I64, *lane, add->tile->n, add->accs->scratch, arg, NULL,
+                    NULL, (TqpScalar){.i = 0}, NULL);
+    *lane = TQP_LANE_I64;
+    return add->accs->scratch;
+}
+
+static void add_int(Add *add, const TqpAccInfo *info, void *values, const uint64_t *guard) {
+    TqpLane lane = info->acc->arg.lane;
+    const void *arg = add->tile->regs[info->acc->arg.reg];
+    if (add->groups == NULL) {
+        call(add, TQP_STEP_SUM, lane, values, arg, guard);
+    } else if (info->lane == TQP_LANE_I64) {
+        call(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values, arg, guard);
+    } else {
+        arg = widen(add, info, &lane);
+        call(add, add->narrow ? TQP_STEP_GROUP_WSUM8 : TQP_STEP_GROUP_WSUM32, lane, values, arg,
+             guard);
+    }
+}
+
+static bool all_finite(TqpLane lane, const void *values, uint32_t n) {
+    uint64_t special = 0;
+    if (lane == TQP_LANE_F32) {
+        const uint32_t *bits = values;
+        for (uint32_t i = 0; i < n; i++)
+            special |= (bits[i] & 0x7f800000u) == 0x7f800000u;
+    } else {
+        const uint64_t *bits = values;
+        const uint64_t exponent = UINT64_C(0x7ff) << 52;
+        for (uint32_t i = 0; i < n; i++)
+            special |= (bits[i] & exponent) == exponent;
+    }
+    return special == 0;
+}
+
+static uint32_t special_of(double v) {
+    if (isnan(v))
+        return TQP_SPECIAL_NAN;
+    return !isinf(v) ? 0 : v > 0 ? TQP_SPECIAL_INF : TQP_SPECIAL_NEG_INF;
+}
+
+static void add_special(Add *add, const TqpAccInfo *info, uint8_t *special,
+                        const uint64_t *guard) {
+    const void *arg = add->tile->regs[info->acc->arg.reg];
+    for (uint32_t i = 0; i < add->tile->n; i++) {
+        if (guard != NULL && !tqp_bitmap_get(guard, i))
+            continue;
+        uint32_t group = add->groups == NULL ? 0
+                         : add->narrow       ? ((const uint8_t *)add->groups)[i]
+                                             : ((const uint32_t *)add->groups)[i];
+        bool single = info->acc->arg.lane == TQP_LANE_F32;
+        special[group] |=
+            (uint8_t)special_of(single ? ((const float *)arg)[i] : ((const double *)arg)[i]);
+    }
+}
+
+static void add_float(Add *add, const TqpAccInfo *info, uint32_t a, const uint64_t *guard) {
+    TqpLane lane = info->acc->arg.lane;
+    const void *arg = add->tile->regs[info->acc->arg.reg];
+    TqpStepOp op = add->groups == NULL ? TQP_STEP_SUM
+                   : add->narrow       ? TQP_STEP_GROUP_FSUM8
+                                       : TQP_STEP_GROUP_FSUM32;
+    call(add, op, lane, add->accs->values[a].data, arg, guard);
+    if (!all_finite(lane, arg, add->tile->n))
+        add_special(add, info, add->accs->special[a].data, guard);
+}
+
+static void add_extreme(Add *add, const TqpAccInfo *info, void *values, const uint64_t *guard) {
+    static const TqpStepOp ops[2][3] = {
+        {TQP_STEP_MIN, TQP_STEP_GROUP_MIN8, TQP_STEP_GROUP_MIN32},
+        {TQP_STEP_MAX, TQP_STEP_GROUP_MAX8, TQP_STEP_GROUP_MAX32}};
+    int grouping = add->groups == NULL ? 0 : add->narrow ? 1 : 2;
+    call(add, ops[info->acc->kind == TQP_ACC_MAX][grouping], info->lane, values,
+         add->tile->regs[info->acc->arg.reg], guard);
+}
+
+void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const void *groups,
+                  TqpLane group_lane) {
+    Add add = {.accs = accs,
+               .plan = plan,
+               .tile = tile,
+               .groups = plan->scalar ? NULL : groups,
+               .narrow = group_lane == TQP_LANE_U8};
+    for (uint32_t k = 0; k < plan->ncounts; k++) {
+        if (plan->counts[k].distinct)
+            continue;
+        const TqpAccCount *count = &plan->counts[k];
+        uint64_t *buf = accs->masks + (size_t)k * plan->mask_words;
+        add_count(&add, accs->counts[k].data, tqp_tile_guard(tile, count->valid, count->filter, buf));
+    }
+    for (uint32_t a = 0; a < plan->naccs; a++) {
+        const TqpAccInfo *info = &plan->infos[a];
+        if (!info->has_values || info->distinct)
+            continue;
+        /* Recomputed where it was computed for the count: a few words of AND. */
+        const uint64_t *guard = tqp_acc_guard(
+            plan, tile, info, accs->masks + (size_t)info->count * plan->mask_words);
+        void *values = accs->values[a].data;
+        if (info->acc->kind == TQP_ACC_AND || info->acc->kind == TQP_ACC_OR)
+            add_bools(&add, info, values, guard);
+        else if (info->acc->kind == TQP_ACC_F64)
+            add_float(&add, info, a, guard);
+        else if (info->acc->kind == TQP_ACC_MIN || info->acc->kind == TQP_ACC_MAX)
+            add_extreme(&add, info, values, guard);
+        else
+            add_int(&add, info, values, guard);
+    }
+}

@@ -1,0 +1,351 @@
+/*
+ * COLLECT: materialise columns, then sort, offset and limit.  Each state appends the rows of the
+ * morsels it was given; in the end segments are put in the order of morsels, so that rows come in
+ * source order whatever the number of threads.
+ */
+#include "exec/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static TqpStatus collect_begin(TqpRun *run) {
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpCollect *collect = tqp_arena_zalloc(&run->arena, sizeof(TqpCollect));
+    if (collect == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    pthread_mutex_init(&collect->lock, NULL);
+    run->sink = collect;
+    uint64_t offset = sink->offset > 0 ? (uint64_t)sink->offset : 0;
+    collect->need = sink->limit < 0 ? UINT64_MAX : (uint64_t)sink->limit + offset;
+    collect->topn = tqp_topn_applies(sink, collect->need);
+    collect->stop_early = sink->nsort == 0 && sink->limit >= 0;
+    if (sink->limit == 0)
+        atomic_store(&run->enough, true);
+    collect->nstates = run->nstates;
+    collect->states = tqp_arena_zalloc(&run->arena, run->nstates * sizeof(TqpCollectState));
+    collect->morsel_rows = tqp_arena_zalloc(&run->arena, (run->nmorsels + 1) * sizeof(uint64_t));
+    if (collect->states == NULL || collect->morsel_rows == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    for (uint32_t s = 0; s < run->nstates; s++) {
+        TqpCollectState *state = &collect->states[s];
+        state->columns = tqp_arena_zalloc(&run->arena, (sink->ncolumns + 1) * sizeof(TqpColumn));
+        state->mask = tqp_arena_alloc(&run->arena, run->query->backend->tile_rows / 8 * 2 + 64);
+        if (state->columns == NULL || state->mask == NULL)
+            return tqp_exec_arena_status(&run->arena);
+        for (uint32_t c = 0; c < sink->ncolumns; c++)
+            state->columns[c].slot = sink->columns[c];
+    }
+    return TQP_OK;
+}
+
+TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n) {
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpCollect *collect = run->sink;
+    TqpBroker *broker = run->query->broker;
+    if (state->nrows + n <= state->capacity)
+        return TQP_OK;
+    uint64_t cap = state->capacity * 2 > state->nrows + n ? state->capacity * 2 : state->nrows + n;
+    for (uint32_t c = 0; c < sink->ncolumns; c++) {
+        TqpColumn *column = &state->columns[c];
+        size_t width = tqp_column_width(column->slot.lane);
+        TQP_TRY(tqp_buffer_grow(&column->values, broker, state->nrows * width, cap * width));
+        if (column->slot.valid != TQP_NO_REG)
+            TQP_TRY(tqp_buffer_grow(&column->valid, broker, state->nrows, cap));
+    }
+    if (collect->topn)
+        TQP_TRY(tqp_buffer_grow(&state->seq, broker, state->nrows * 8, cap * 8));
+    state->capacity = cap;
+    return TQP_OK;
+}
+
+/* Append n of the register's rows, those in `keep` (NULL = all of them), to out. */
+static void append(TqpTile *tile, uint16_t reg, TqpLane lane, const uint64_t *keep, uint32_t n,
+                   char *out) {
+    const void *values = tile->regs[reg];
+    if (lane == TQP_LANE_MASK) {
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_U8, TQP_LANE_MASK, tile->n, tile->scratch, values, NULL,
+                        NULL, (TqpScalar){.i = 0}, NULL);
+        values = tile->scratch;
+        lane = TQP_LANE_U8;
+    }
+    if (keep != NULL) {
+        uint32_t count = 0;
+        tqp_tile_kernel(tile, TQP_STEP_COMPRESS, lane, tile->n, tile->scratch, values, NULL, keep,
+                        (TqpScalar){.i = 0}, &count);
+        values = tile->scratch;
+    }
+    memcpy(out, values, (size_t)n * tqp_lane_bytes(lane));
+}
+
+static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
+    TqpCollect *collect = run->sink;
+    TqpCollectState *state = &collect->states[s];
+    const TqpSink *sink = &run->pipeline->sink;
+    const uint64_t *keep = tile->sel;
+    uint32_t n = tile->selected;
+    if (collect->stop_early && state->nrows - state->morsel_start >= collect->need)
+        return TQP_OK;
+    if (collect->topn)
+        keep = tqp_topn_filter(run, state, tile, &n);
+    if (n == 0)
+        return TQP_OK;
+    TQP_TRY(tqp_collect_reserve(run, state, n));
+    for (uint32_t c = 0; c < sink->ncolumns; c++) {
+        TqpColumn *column = &state->columns[c];
+        size_t width = tqp_column_width(column->slot.lane);
+        append(tile, column->slot.reg, column->slot.lane, keep, n,
+               (char *)column->values.data + state->nrows * width);
+        if (column->slot.valid != TQP_NO_REG)
+            append(tile, column->slot.valid, TQP_LANE_MASK, keep, n,
+                   (char *)column->valid.data + state->nrows);
+    }
+    if (collect->topn)
+        for (uint32_t i = 0; i < n; i++)
+            ((uint64_t *)state->seq.data)[state->nrows + i] =
+                (uint64_t)tile->morsel << 32 | state->morsel_seq++;
+    state->nrows += n;
+    return TQP_OK;
+}
+
+/* LIMIT without ORDER BY: enough when the first morsels, all complete, have the rows. */
+static void note_morsel(TqpRun *run, TqpCollect *collect, uint32_t morsel, uint64_t rows) {
+    pthread_mutex_lock(&collect->lock);
+    collect->morsel_rows[morsel] = rows + 1;
+    while (collect->prefix < run->nmorsels && collect->morsel_rows[collect->prefix] > 0)
+        collect->prefix_rows += collect->morsel_rows[collect->prefix++] - 1;
+    if (collect->prefix_rows >= collect->need)
+        atomic_store(&run->enough, true);
+    pthread_mutex_unlock(&collect->lock);
+}
+
+static TqpStatus collect_morsel_end(TqpRun *run, uint32_t s, uint32_t morsel) {
+    TqpCollect *collect = run->sink;
+    TqpCollectState *state = &collect->states[s];
+    uint64_t rows = state->nrows - state->morsel_start;
+    if (collect->topn) {
+        state->morsel_seq = 0;
+        return tqp_topn_prune(run, collect, state);
+    }
+    if (collect->stop_early)
+        note_morsel(run, collect, morsel, rows);
+    if (rows > 0) {
+        TQP_TRY(tqp_buffer_grow(&state->segments, run->query->broker,
+                                state->nsegments * sizeof(TqpSegment),
+                                (state->nsegments + 1) * sizeof(TqpSegment)));
+        TqpSegment *segments = state->segments.data;
+        segments[state->nsegments++] = (TqpSegment){morsel, state->morsel_start, rows};
+    }
+    state->morsel_start = state->nrows;
+    return TQP_OK;
+}
+
+/* ---- putting the states together ---- */
+
+typedef struct Piece {
+    const TqpCollectState *state;
+    TqpSegment segment;
+} Piece;
+
+typedef struct Pieces {
+    TqpRun *run;
+    Piece *pieces; /* in source order */
+    uint64_t npieces;
+    uint64_t nrows;
+} Pieces;
+
+static int piece_order(const void *a, const void *b) {
+    uint32_t x = ((const Piece *)a)->segment.morsel, y = ((const Piece *)b)->segment.morsel;
+    return (x > y) - (x < y);
+}
+
+static TqpStatus list_pieces(TqpRun *run, Pieces *all) {
+    TqpCollect *collect = run->sink;
+    uint64_t count = collect->nstates;
+    for (uint32_t s = 0; s < collect->nstates; s++)
+        count += collect->states[s].nsegments;
+    all->run = run;
+    all->pieces = tqp_arena_alloc(&run->arena, (size_t)count * sizeof(Piece));
+    if (all->pieces == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    for (uint32_t s = 0; s < collect->nstates; s++) {
+        const TqpCollectState *state = &collect->states[s];
+        if (collect->topn && state->nrows > 0)
+            all->pieces[all->npieces++] = (Piece){state, {s, 0, state->nrows}};
+        for (uint32_t k = 0; k < state->nsegments; k++)
+            all->pieces[all->npieces++] =
+                (Piece){state, ((const TqpSegment *)state->segments.data)[k]};
+    }
+    qsort(all->pieces, all->npieces, sizeof(Piece), piece_order);
+    for (uint64_t p = 0; p < all->npieces; p++)
+        all->nrows += all->pieces[p].segment.count;
+    return TQP_OK;
+}
+
+/* Rows [from, from + n) of the concatenation of one array of the states. */
+static void concat(const Pieces *all, uint64_t from, uint64_t n, size_t width, uint32_t column,
+                   bool valid, char *out) {
+    for (uint64_t p = 0; p < all->npieces && n > 0; p++) {
+        const Piece *piece = &all->pieces[p];
+        uint64_t count = piece->segment.count;
+        if (from >= count) {
+            from -= count;
+            continue;
+        }
+        const TqpColumn *source = &piece->state->columns[column];
+        const char *data = valid ? source->valid.data : source->values.data;
+        uint64_t take = count - from < n ? count - from : n;
+        memcpy(out, data + (piece->segment.start + from) * width, take * width);
+        out += take * width;
+        n -= take;
+        from = 0;
+    }
+}
+
+static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, uint32_t ncolumns,
+                                TqpColumn *columns) {
+    TqpRun *run = all->run;
+    TqpCollect *collect = run->sink;
+    const TqpSink *sink = &run->pipeline->sink;
+    if (all->npieces == 0)
+        n = 0;
+    for (uint32_t c = 0; c < ncolumns; c++) {
+        const TqpSlot *slot = &sink->columns[c];
+        if (collect->nstates == 1 && from == 0 && n > 0) { /* already as it should be */
+            TqpColumn *source = &collect->states[0].columns[c];
+            columns[c] = *source;
+            memset(&source->values, 0, sizeof(TqpBuffer));
+            memset(&source->valid, 0, sizeof(TqpBuffer));
+            continue;
+        }
+        TQP_TRY(tqp_column_alloc(&columns[c], run->query->broker, slot, slot->valid != TQP_NO_REG, n));
+        concat(all, from, n, tqp_column_width(slot->lane), c, false, columns[c].values.data);
+        if (columns[c].valid.data != NULL)
+            concat(all, from, n, 1, c, true, columns[c].valid.data);
+    }
+    return TQP_OK;
+}
+
+static void free_columns(TqpColumn *columns, uint32_t n) {
+    for (uint32_t c = 0; c < n; c++)
+        tqp_column_free(&columns[c]);
+}
+
+/* ---- sorted output ---- */
+
+static void gather(const void *in, size_t width, const uint32_t *rows, uint64_t n, void *out) {
+    for (uint64_t i = 0; i < n; i++) {
+        size_t at = (size_t)rows[i] * width;
+        switch (width) {
+        case 1:
+            ((uint8_t *)out)[i] = ((const uint8_t *)in)[rows[i]];
+            break;
+        case 4:
+            ((uint32_t *)out)[i] = ((const uint32_t *)in)[rows[i]];
+            break;
+        case 8:
+            ((uint64_t *)out)[i] = ((const uint64_t *)in)[rows[i]];
+            break;
+        default:
+            memcpy((char *)out + i * width, (const char *)in + at, width);
+            break;
+        }
+    }
+}
+
+static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n,
+                                const TqpColumn *in, TqpColumn *out) {
+    const TqpSink *sink = &run->pipeline->sink;
+    for (uint32_t c = 0; c < sink->noutputs; c++) {
+        bool nullable = in[c].valid.data != NULL;
+        TQP_TRY(tqp_column_alloc(&out[c], run->query->broker, &in[c].slot, nullable, n));
+        gather(in[c].values.data, tqp_column_width(in[c].slot.lane), rows, n, out[c].values.data);
+        if (nullable)
+            gather(in[c].valid.data, 1, rows, n, out[c].valid.data);
+    }
+    return TQP_OK;
+}
+
+static TqpStatus sort_rows(TqpRun *run, const Pieces *all, const TqpColumn *columns,
+                           uint32_t *order) {
+    TqpCollect *collect = run->sink;
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpSortInput input = {.query = run->query,
+                          .leader = true,
+                          .nrows = all->nrows,
+                          .columns = columns,
+                          .nsort = sink->nsort,
+                          .sort = sink->sort};
+    TqpBuffer seq = {0};
+    if (collect->topn) {
+        TQP_TRY(tqp_buffer_alloc(&seq, run->query->broker, all->nrows * sizeof(uint64_t)));
+        uint64_t *out = seq.data;
+        for (uint64_t p = 0; p < all->npieces; p++) {
+            const Piece *piece = &all->pieces[p];
+            memcpy(out, piece->state->seq.data, piece->segment.count * sizeof(uint64_t));
+            out += piece->segment.count;
+        }
+        input.seq = seq.data;
+    }
+    TqpStatus status = tqp_sort_order(&input, order);
+    tqp_buffer_free(&seq);
+    return status;
+}
+
+static TqpStatus sorted_output(TqpRun *run, const Pieces *all, uint64_t from, uint64_t n,
+                               TqpColumn *out) {
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpColumn *in = tqp_arena_zalloc(&run->arena, (sink->ncolumns + 1) * sizeof(TqpColumn));
+    if (in == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    if (all->nrows > UINT32_MAX)
+        return TQP_MEMORY_LIMIT;
+    TqpBuffer order = {0};
+    TqpStatus status = concat_columns(all, 0, all->nrows, sink->ncolumns, in);
+    if (status == TQP_OK)
+        status = tqp_buffer_alloc(&order, run->query->broker, all->nrows * sizeof(uint32_t) + 4);
+    if (status == TQP_OK)
+        status = sort_rows(run, all, in, order.data);
+    if (status == TQP_OK)
+        status = gather_columns(run, (const uint32_t *)order.data + from, n, in, out);
+    tqp_buffer_free(&order);
+    free_columns(in, sink->ncolumns);
+    return status;
+}
+
+static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpCollect *collect = run->sink;
+    Pieces all = {0};
+    TQP_TRY(list_pieces(run, &all));
+    uint64_t from = sink->offset > 0 ? (uint64_t)sink->offset : 0;
+    from = from < all.nrows ? from : all.nrows;
+    uint64_t to = collect->need < all.nrows ? collect->need : all.nrows;
+    uint64_t n = to > from ? to - from : 0;
+    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (sink->noutputs + 1) * sizeof(TqpColumn));
+    if (columns == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    TqpStatus status = sink->nsort > 0 && n > 0
+                           ? sorted_output(run, &all, from, n, columns)
+                           : concat_columns(&all, from, n, sink->noutputs, columns);
+    if (status == TQP_OK)
+        return tqp_result_build(result, run->query->broker, n, sink->noutputs, columns);
+    free_columns(columns, sink->noutputs);
+    return status;
+}
+
+static void collect_release(TqpRun *run) {
+    TqpCollect *collect = run->sink;
+    if (collect == NULL)
+        return;
+    for (uint32_t s = 0; collect->states != NULL && s < collect->nstates; s++) {
+        TqpCollectState *state = &collect->states[s];
+        if (state->columns != NULL)
+            free_columns(state->columns, run->pipeline->sink.ncolumns);
+        tqp_buffer_free(&state->segments);
+        tqp_buffer_free(&state->seq);
+    }
+    pthread_mutex_destroy(&collect->lock);
+}
+
+const TqpSinkOps tqp_sink_collect = {collect_begin, collect_tile, collect_morsel_end,
+                                     collect_finish, collect_release};

@@ -1,0 +1,152 @@
+/* The hash table of group keys. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "exec/keys.h"
+
+#define FIRST_BITS 10
+
+void tqp_key_table_init(TqpKeyTable *table, const TqpKeyPlan *plan, TqpBroker *broker,
+                        uint32_t rotate) {
+    memset(table, 0, sizeof(*table));
+    table->plan = plan;
+    table->broker = broker;
+    table->rotate = rotate;
+}
+
+void tqp_key_table_free(TqpKeyTable *table) {
+    tqp_buffer_free(&table->slots);
+    tqp_buffer_free(&table->keys);
+}
+
+static inline TqpView view_word(const uint64_t *word) {
+    TqpView v;
+    memcpy(&v, word, sizeof(v));
+    return v;
+}
+
+static bool is_view(const TqpKeyPlan *plan, uint32_t word) {
+    for (uint32_t v = 0; v < plan->nviews; v++)
+        if (plan->views[v] == word)
+            return true;
+    return false;
+}
+
+void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uint64_t *hashes) {
+    if (plan->nwords == 1) {
+        for (uint32_t i = 0; i < n; i++)
+            hashes[i] = tqp_hash_u64(words[i]);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t *row = words + (size_t)i * plan->nwords;
+        uint64_t hash = 0;
+        for (uint32_t w = 0; w < plan->nwords; w++) {
+            if (plan->nviews > 0 && is_view(plan, w)) {
+                TqpView v = view_word(row + w++);
+                hash = tqp_hash_bytes(v.data, v.len, hash);
+            } else {
+                hash = tqp_hash_combine(hash, row[w]);
+            }
+        }
+        hashes[i] = tqp_hash_u64(hash);
+    }
+}
+
+static bool keys_equal(const TqpKeyPlan *plan, const uint64_t *a, const uint64_t *b) {
+    for (uint32_t w = 0; w < plan->nwords; w++) {
+        if (plan->nviews > 0 && is_view(plan, w)) {
+            TqpView x = view_word(a + w), y = view_word(b + w);
+            if (x.len != y.len || (x.len > 0 && memcmp(x.data, y.data, x.len) != 0))
+                return false;
+            w++;
+        } else if (a[w] != b[w]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline uint64_t position(const TqpKeyTable *table, uint64_t hash) {
+    return hash << table->rotate >> (64 - table->bits);
+}
+
+/* Slots are visited in hash order, so the new table fills from front to back. */
+static TqpStatus rehash(TqpKeyTable *table, uint32_t bits) {
+    TqpBuffer old = table->slots;
+    uint64_t nold = table->bits > 0 ? UINT64_C(1) << table->bits : 0;
+    size_t bytes = sizeof(TqpKeySlot) << bits;
+    memset(&table->slots, 0, sizeof(table->slots));
+    TqpStatus status = tqp_buffer_alloc(&table->slots, table->broker, bytes);
+    if (status != TQP_OK) {
+        table->slots = old;
+        return status;
+    }
+    memset(table->slots.data, 0, bytes);
+    table->bits = bits;
+    TqpKeySlot *slots = table->slots.data;
+    uint64_t mask = (UINT64_C(1) << bits) - 1;
+    const TqpKeySlot *from = old.data;
+    for (uint64_t i = 0; i < nold; i++) {
+        if (from[i].number == 0)
+            continue;
+        uint64_t at = position(table, from[i].hash);
+        while (slots[at].number != 0)
+            at = (at + 1) & mask;
+        slots[at] = from[i];
+    }
+    tqp_buffer_free(&old);
+    return TQP_OK;
+}
+
+/* At most 5/8 full. */
+TqpStatus tqp_key_table_reserve(TqpKeyTable *table, uint64_t nkeys) {
+    uint32_t bits = table->bits > 0 ? table->bits : FIRST_BITS;
+    if (nkeys >= UINT32_MAX)
+        return TQP_MEMORY_LIMIT;
+    while ((UINT64_C(5) << bits) / 8 < nkeys)
+        bits++;
+    if (bits > table->bits)
+        TQP_TRY(rehash(table, bits));
+    size_t width = table->plan->nwords * sizeof(uint64_t);
+    size_t want = nkeys * width;
+    if (want <= table->keys.bytes)
+        return TQP_OK;
+    want = want > 2 * table->keys.bytes ? want : 2 * table->keys.bytes;
+    return tqp_buffer_grow(&table->keys, table->broker, table->nkeys * width, want);
+}
+
+static uint32_t find_or_add(TqpKeyTable *table, const uint64_t *key, uint64_t hash) {
+    TqpKeySlot *slots = table->slots.data;
+    uint64_t mask = (UINT64_C(1) << table->bits) - 1;
+    uint32_t nwords = table->plan->nwords;
+    for (uint64_t at = position(table, hash);; at = (at + 1) & mask) {
+        if (slots[at].number == 0) {
+            memcpy((uint64_t *)table->keys.data + (size_t)table->nkeys * nwords, key,
+                   nwords * sizeof(uint64_t));
+            slots[at] = (TqpKeySlot){hash, ++table->nkeys};
+            return table->nkeys - 1;
+        }
+        if (slots[at].hash == hash &&
+            (nwords == 1 || keys_equal(table->plan, key, tqp_key_at(table, slots[at].number - 1))))
+            return slots[at].number - 1;
+    }
+}
+
+TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
+                               uint32_t n, uint32_t *numbers) {
+    TQP_TRY(tqp_key_table_reserve(table, (uint64_t)table->nkeys + n));
+    const TqpKeySlot *slots = table->slots.data;
+    uint32_t nwords = table->plan->nwords;
+    for (uint32_t i = 0; i < n; i++)
+        __builtin_prefetch(&slots[position(table, hashes[i])]);
+    if (nwords > 1)
+        for (uint32_t i = 0; i < n; i++) {
+            const TqpKeySlot *slot = &slots[position(table, hashes[i])];
+            if (slot->number != 0)
+                __builtin_prefetch(tqp_key_at(table, slot->number - 1));
+        }
+    for (uint32_t i = 0; i < n; i++)
+        numbers[i] = find_or_add(table, words + (size_t)i * nwords, hashes[i]);
+    return TQP_OK;
+}

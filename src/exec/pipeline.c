@@ -1,0 +1,192 @@
+/*
+ * The morsel loop: workers claim morsels (or, for fixed-order sums, states) by an atomic counter
+ * and push their tiles through the steps into the sink.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/run.h"
+
+/* Below this many rows a further thread costs more than it brings. */
+#define ROWS_PER_WORKER 32768
+
+TqpStatus tqp_exec_flags_status(uint32_t flags) {
+    if (flags & TQP_FLAG_DIV_BY_ZERO)
+        return TQP_DIV_BY_ZERO;
+    return flags & TQP_FLAG_OVERFLOW ? TQP_OVERFLOW : TQP_OK;
+}
+
+TqpStatus tqp_exec_arena_status(const TqpArena *arena) {
+    return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
+}
+
+/* Can a row of this group satisfy every pruning range?  An all-null column satisfies none. */
+static bool group_may_match(const TqpPipeline *pipeline, const TqpRowGroup *group) {
+    for (uint32_t k = 0; k < pipeline->nprunes; k++) {
+        const TqpPrune *prune = &pipeline->prunes[k];
+        const TqpTensor *tensor = &group->tensors[prune->column];
+        if (!tensor->has_range || tensor->max < prune->lo || tensor->min > prune->hi)
+            return false;
+    }
+    return true;
+}
+
+static TqpStatus make_morsels(TqpRun *run) {
+    const TqpRelation *rel = run->source;
+    uint32_t tile_rows = run->query->backend->tile_rows;
+    uint64_t most = 0;
+    for (uint32_t g = 0; g < rel->ngroups; g++)
+        most += rel->groups[g].nrows / TQP_MORSEL_ROWS + 1;
+    run->morsels = tqp_arena_alloc(&run->arena, (size_t)(most + 1) * sizeof(TqpMorsel));
+    if (run->morsels == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    for (uint32_t g = 0; g < rel->ngroups; g++) {
+        const TqpRowGroup *group = &rel->groups[g];
+        run->stats->groups_total++;
+        if (group->nrows == 0 || group->live_rows == 0)
+            continue;
+        if (!run->pipeline->from_result && !group_may_match(run->pipeline, group)) {
+            run->stats->groups_skipped++;
+            continue;
+        }
+        run->source_rows += group->nrows;
+        /* Equal parts, so that a group of slightly more than a morsel makes no dwarf. */
+        uint32_t parts = (group->nrows + TQP_MORSEL_ROWS / 2) / TQP_MORSEL_ROWS;
+        parts = parts > 0 ? parts : 1;
+        uint32_t step = ((group->nrows + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
+        for (uint32_t start = 0; start < group->nrows; start += step) {
+            uint32_t left = group->nrows - start;
+            run->morsels[run->nmorsels++] = (TqpMorsel){g, start, left < step ? left : step};
+        }
+    }
+    return TQP_OK;
+}
+
+static void choose_workers(TqpRun *run) {
+    uint64_t useful = run->source_rows / ROWS_PER_WORKER + 1;
+    uint64_t workers = run->query->nthreads > 1 ? (uint64_t)run->query->nthreads : 1;
+    run->fixed = run->pipeline->sink.kind == TQP_SINK_AGGREGATE && run->pipeline->sink.fixed_order;
+    if (run->fixed) {
+        run->nstates = run->nmorsels < TQP_FIXED_STATES ? run->nmorsels : TQP_FIXED_STATES;
+        run->nstates = run->nstates > 0 ? run->nstates : 1;
+        useful = useful < run->nstates ? useful : run->nstates;
+    }
+    useful = useful < run->nmorsels ? useful : run->nmorsels;
+    workers = workers < useful ? workers : useful;
+    run->nworkers = workers > 0 ? (int)workers : 1;
+    if (!run->fixed)
+        run->nstates = (uint32_t)run->nworkers;
+}
+
+static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t m) {
+    const TqpMorsel *morsel = &run->morsels[m];
+    const TqpRowGroup *group = &run->source->groups[morsel->group];
+    uint32_t tile_rows = run->query->backend->tile_rows;
+    tile->morsel = m;
+    for (uint32_t done = 0; done < morsel->rows; done += tile_rows) {
+        uint32_t left = morsel->rows - done;
+        if (atomic_load_explicit(&run->enough, memory_order_relaxed))
+            return TQP_OK; /* all rows wanted come before this morsel */
+        tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows);
+        if (tile->flags != 0)
+            break;
+        if (tile->selected == 0)
+            continue;
+        uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+        TQP_TRY(run->ops->tile(run, state, tile));
+        tile->sink.rows_in += tile->selected;
+        if (tile->steps != NULL)
+            tile->sink.ns += tqp_exec_clock_ns() - before;
+    }
+    if (run->ops->morsel_end != NULL && tile->flags == 0)
+        TQP_TRY(run->ops->morsel_end(run, state, m));
+    return tqp_exec_flags_status(tile->flags);
+}
+
+static TqpStatus run_state(TqpRun *run, TqpTeam *team, int worker, uint32_t state) {
+    uint32_t from = (uint32_t)((uint64_t)run->nmorsels * state / run->nstates);
+    uint32_t to = (uint32_t)((uint64_t)run->nmorsels * (state + 1) / run->nstates);
+    for (uint32_t m = from; m < to; m++) {
+        if (tqp_team_should_stop(team, worker))
+            return TQP_OK;
+        TQP_TRY(run_morsel(run, &run->tiles[worker], state, m));
+    }
+    return TQP_OK;
+}
+
+static TqpStatus work(TqpTeam *team, int worker, void *arg) {
+    TqpRun *run = arg;
+    TQP_TRY(tqp_tile_init(&run->tiles[worker], run->query, run->pipeline));
+    uint32_t end = run->fixed ? run->nstates : run->nmorsels;
+    while (!tqp_team_should_stop(team, worker) && !atomic_load(&run->enough)) {
+        uint32_t claim = atomic_fetch_add(&run->next, 1);
+        if (claim >= end)
+            break;
+        if (run->fixed)
+            TQP_TRY(run_state(run, team, worker, claim));
+        else
+            TQP_TRY(run_morsel(run, &run->tiles[worker], (uint32_t)worker, claim));
+    }
+    return TQP_OK;
+}
+
+static void gather_stats(TqpRun *run) {
+    TqpPipelineStats *stats = run->stats;
+    for (int w = 0; w < run->nworkers; w++) {
+        const TqpTile *tile = &run->tiles[w];
+        stats->rows_cache += tile->rows_cache;
+        stats->rows_heap += tile->rows_heap;
+        stats->bytes += tile->bytes;
+        stats->sink.rows_in += tile->sink.rows_in;
+        stats->sink.ns += tile->sink.ns;
+        for (uint32_t s = 0; tile->steps != NULL && s < run->pipeline->nsteps; s++) {
+            stats->steps[s].rows_in += tile->steps[s].rows_in;
+            stats->steps[s].rows_out += tile->steps[s].rows_out;
+            stats->steps[s].ns += tile->steps[s].ns;
+        }
+    }
+}
+
+static const TqpSinkOps *sink_ops(const TqpSink *sink) {
+    if (sink->kind == TQP_SINK_COLLECT)
+        return &tqp_sink_collect;
+    return sink->grouping == TQP_GROUP_HASH ? &tqp_sink_hash : &tqp_sink_agg;
+}
+
+static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
+    if (run->nmorsels > 0)
+        TQP_TRY(tqp_team_run(run->nworkers, run->query->poll, work, run));
+    gather_stats(run);
+    uint64_t before = tqp_exec_clock_ns();
+    TQP_TRY(run->ops->finish(run, result));
+    run->stats->sink.ns += tqp_exec_clock_ns() - before;
+    run->stats->rows_out = run->stats->sink.rows_out = result->nrows;
+    return TQP_OK;
+}
+
+TqpStatus tqp_exec_pipeline(TqpQuery *query, const TqpPipeline *pipeline, const TqpRelation *source,
+                            TqpPipelineStats *stats, TqpResult *result) {
+    TqpRun run = {.query = query, .pipeline = pipeline, .source = source, .stats = stats};
+    uint64_t begin = tqp_exec_clock_ns();
+    tqp_arena_init(&run.arena, query->broker);
+    TqpStatus status = make_morsels(&run);
+    if (status == TQP_OK) {
+        choose_workers(&run);
+        run.tiles = tqp_arena_zalloc(&run.arena, (size_t)run.nworkers * sizeof(TqpTile));
+        status = run.tiles != NULL ? TQP_OK : tqp_exec_arena_status(&run.arena);
+    }
+    if (status == TQP_OK) {
+        run.ops = sink_ops(&pipeline->sink);
+        status = run.ops->begin(&run);
+        if (status == TQP_OK)
+            status = scan_and_finish(&run, result);
+        run.ops->release(&run);
+        for (int w = 0; w < run.nworkers; w++)
+            tqp_tile_free(&run.tiles[w]);
+    }
+    if (run.nworkers > query->threads_used)
+        query->threads_used = run.nworkers;
+    tqp_arena_free(&run.arena);
+    stats->ns += tqp_exec_clock_ns() - begin;
+    return status;
+}

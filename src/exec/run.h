@@ -1,0 +1,64 @@
+/*
+ * One pipeline while it runs: its morsels, the states that its sink accumulates into, and the
+ * operations that a sink implements.
+ *
+ * A state is touched by one worker at a time.  Normally there is one per worker.  With
+ * sink.fixed_order there is a number of states that depends on the input only; each takes a
+ * contiguous range of morsels in order, so sums do not depend on the number of threads.
+ */
+#ifndef TQP_EXEC_RUN_H
+#define TQP_EXEC_RUN_H
+
+#include "exec/tile.h"
+
+typedef struct TqpMorsel {
+    uint32_t group;
+    uint32_t start, rows; /* start is a multiple of 64 */
+} TqpMorsel;
+
+#define TQP_MORSEL_ROWS 65536
+#define TQP_FIXED_STATES 16
+
+struct TqpRun;
+
+typedef struct TqpSinkOps {
+    TqpStatus (*begin)(struct TqpRun *run);
+    TqpStatus (*tile)(struct TqpRun *run, uint32_t state, TqpTile *tile);
+    TqpStatus (*morsel_end)(struct TqpRun *run, uint32_t state, uint32_t morsel); /* or NULL */
+    TqpStatus (*finish)(struct TqpRun *run, TqpResult *result);
+    void (*release)(struct TqpRun *run); /* whatever happened, once */
+} TqpSinkOps;
+
+typedef struct TqpRun {
+    TqpQuery *query;
+    const TqpPipeline *pipeline;
+    const TqpRelation *source;
+    uint64_t source_rows;
+    uint32_t nmorsels;
+    TqpMorsel *morsels;
+    int nworkers;
+    uint32_t nstates;
+    bool fixed;                /* states are ranges of morsels, not workers */
+    _Atomic uint32_t next;     /* morsel, or state when fixed, to claim */
+    _Atomic bool enough;       /* LIMIT: the sink needs no further morsel */
+    TqpTile *tiles;            /* per worker */
+    TqpArena arena;            /* of the leader: descriptors */
+    TqpPipelineStats *stats;
+    const TqpSinkOps *ops;
+    void *sink; /* owned by ops, in the arena */
+} TqpRun;
+
+extern const TqpSinkOps tqp_sink_collect;
+extern const TqpSinkOps tqp_sink_agg; /* grouping NONE and DENSE */
+extern const TqpSinkOps tqp_sink_hash;
+
+/* What sticky flags mean. */
+TqpStatus tqp_exec_flags_status(uint32_t flags) TQP_NODISCARD;
+/* Status of an arena allocation that returned NULL. */
+TqpStatus tqp_exec_arena_status(const TqpArena *arena) TQP_NODISCARD;
+
+/* pipeline.c: run one pipeline; on success *result holds what its sink produced. */
+TqpStatus tqp_exec_pipeline(TqpQuery *query, const TqpPipeline *pipeline, const TqpRelation *source,
+                            TqpPipelineStats *stats, TqpResult *result) TQP_NODISCARD;
+
+#endif

@@ -1,0 +1,202 @@
+/* The register file and the loop over a pipeline's steps. */
+#include "exec/tile.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * A FILTER that leaves less than this share of the rows compacts the tile; above it, computing on
+ * the dropped rows too costs less than moving the live registers.
+ */
+#define COMPACT_NUM 3
+#define COMPACT_DEN 8
+
+uint64_t tqp_exec_clock_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+static size_t register_bytes(TqpLane lane, uint32_t tile_rows) {
+    size_t bytes = lane == TQP_LANE_MASK ? tile_rows / 8 : (size_t)tile_rows * tqp_lane_bytes(lane);
+    bytes = (bytes + 63) & ~(size_t)63;
+    return bytes + 64 * 3; /* registers of a power of two would alias in the L1 */
+}
+
+static void *carve(char **next, size_t bytes) {
+    void *p = *next;
+    *next += (bytes + 63) & ~(size_t)63;
+    return p;
+}
+
+TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline *pipeline) {
+    memset(tile, 0, sizeof(*tile));
+    tile->pipeline = pipeline;
+    tile->backend = query->backend;
+    uint32_t rows = query->backend->tile_rows;
+    size_t masks = register_bytes(TQP_LANE_MASK, rows);
+    size_t pointers = ((size_t)pipeline->nregs * sizeof(void *) + 63) & ~(size_t)63;
+    size_t stats = query->instrument ? (size_t)pipeline->nsteps * sizeof(TqpStepStats) : 0;
+    size_t total = 2 * pointers + stats + 128 + 3 * masks + register_bytes(TQP_LANE_U32, rows) +
+                   register_bytes(TQP_LANE_VIEW, rows);
+    for (uint32_t r = 0; r < pipeline->nregs; r++)
+        total += register_bytes((TqpLane)pipeline->reg_lanes[r], rows);
+    TQP_TRY(tqp_buffer_alloc(&tile->memory, query->broker, total));
+    memset(tile->memory.data, 0, total);
+
+    char *next = tile->memory.data;
+    tile->regs = carve(&next, pointers);
+    tile->bufs = carve(&next, pointers);
+    if (query->instrument)
+        tile->steps = carve(&next, stats);
+    tile->sel_buf = carve(&next, masks);
+    tile->origin_sel = carve(&next, masks);
+    tile->guard_buf = carve(&next, masks);
+    tile->position_buf = carve(&next, register_bytes(TQP_LANE_U32, rows));
+    tile->scratch = carve(&next, register_bytes(TQP_LANE_VIEW, rows));
+    for (uint32_t r = 0; r < pipeline->nregs; r++) {
+        tile->bufs[r] = carve(&next, register_bytes((TqpLane)pipeline->reg_lanes[r], rows));
+        tile->regs[r] = tile->bufs[r];
+    }
+    return TQP_OK;
+}
+
+void tqp_tile_free(TqpTile *tile) {
+    tqp_buffer_free(&tile->memory);
+}
+
+static void mask_and(uint64_t *out, const uint64_t *a, const uint64_t *b, uint32_t n) {
+    for (uint32_t w = 0; w < tqp_bitmap_words(n); w++)
+        out[w] = a[w] & b[w];
+}
+
+const uint64_t *tqp_tile_guard(const TqpTile *tile, uint16_t a, uint16_t b, uint64_t *buf) {
+    const uint64_t *guard = tile->sel;
+    uint16_t masks[2] = {a, b};
+    for (int k = 0; k < 2; k++) {
+        if (masks[k] == TQP_NO_REG)
+            continue;
+        const uint64_t *mask = tile->regs[masks[k]];
+        if (guard == NULL) {
+            guard = mask;
+        } else {
+            mask_and(buf, guard, mask, tile->n);
+            guard = buf;
+        }
+    }
+    return guard;
+}
+
+static void compress_register(TqpTile *tile, uint16_t reg, const uint64_t *keep, uint32_t n) {
+    TqpLane lane = (TqpLane)tile->pipeline->reg_lanes[reg];
+    TqpStepOp op = lane == TQP_LANE_MASK ? TQP_STEP_COMPRESS_MASK : TQP_STEP_COMPRESS;
+    uint32_t count = 0;
+    tqp_tile_kernel(tile, op, lane, n, tile->bufs[reg], tile->regs[reg], NULL, keep,
+                    (TqpScalar){.i = 0}, &count);
+    tile->regs[reg] = tile->bufs[reg];
+}
+
+/* Keep only the selected rows in the live registers, and remember which rows of the tile they are. */
+static void compact(TqpTile *tile, const TqpStep *step) {
+    const uint64_t *keep = tile->sel;
+    uint32_t n = tile->n, count = 0;
+    for (uint32_t k = 0; k < step->nlive; k++)
+        compress_register(tile, step->live[k], keep, n);
+    if (tile->positions == NULL) {
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, tile->position_buf, keep,
+                        NULL, NULL, (TqpScalar){.i = 0}, &count);
+        memcpy(tile->origin_sel, keep, tqp_bitmap_words(n) * sizeof(uint64_t));
+    } else {
+        tqp_tile_kernel(tile, TQP_STEP_COMPRESS, TQP_LANE_U32, n, tile->position_buf,
+                        tile->positions, NULL, keep, (TqpScalar){.i = 0}, &count);
+        memset(tile->origin_sel, 0, tqp_bitmap_words(tile->rows) * sizeof(uint64_t));
+        for (uint32_t i = 0; i < tile->selected; i++)
+            tqp_bitmap_set(tile->origin_sel, tile->position_buf[i]);
+    }
+    tile->positions = tile->position_buf;
+    tile->n = tile->selected;
+    tile->sel = NULL;
+}
+
+static void filter(TqpTile *tile, const TqpStep *step) {
+    const uint64_t *mask = tile->regs[step->in[0]];
+    if (tile->sel == NULL)
+        memcpy(tile->sel_buf, mask, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
+    else
+        mask_and(tile->sel_buf, tile->sel, mask, tile->n);
+    tile->sel = tile->sel_buf;
+    tile->selected = tqp_bitmap_count(tile->sel, tile->n);
+    if (tile->selected == tile->n)
+        tile->sel = NULL;
+    else if (tile->selected > 0 &&
+             (uint64_t)tile->selected * COMPACT_DEN < (uint64_t)tile->n * COMPACT_NUM)
+        compact(tile, step);
+}
+
+static void run_kernel(TqpTile *tile, const TqpStep *step) {
+    TqpKernelArgs args;
+    args.n = tile->n;
+    args.out = step->out == TQP_NO_REG ? NULL : tile->bufs[step->out];
+    for (int k = 0; k < 3; k++) {
+        args.in[k] = step->in[k] == TQP_NO_REG ? NULL : tile->regs[step->in[k]];
+        args.imm[k] = step->imm[k];
+    }
+    args.guard = step->guard == TQP_NO_REG
+                     ? tile->sel
+                     : tqp_tile_guard(tile, step->guard, TQP_NO_REG, tile->guard_buf);
+    args.aux = step->aux;
+    args.aux_count = step->aux_count;
+    args.flags = &tile->flags;
+    args.count = NULL;
+    tile->backend->kernels[step->op][step->lane](&args);
+    if (step->out != TQP_NO_REG)
+        tile->regs[step->out] = tile->bufs[step->out];
+}
+
+/* The rows of [start, start + rows) that the group's row mask lets through. */
+static void begin_selection(TqpTile *tile) {
+    const uint64_t *mask = tile->group->row_mask;
+    tile->sel = NULL;
+    tile->selected = tile->n;
+    if (mask == NULL || tile->n == 0)
+        return;
+    uint32_t words = tqp_bitmap_words(tile->n);
+    memcpy(tile->sel_buf, mask + tile->start / 64, words * sizeof(uint64_t));
+    tile->sel_buf[words - 1] &= tqp_bitmap_tail(tile->n);
+    tile->selected = tqp_bitmap_count(tile->sel_buf, tile->n);
+    if (tile->selected < tile->n)
+        tile->sel = tile->sel_buf;
+}
+
+void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows) {
+    const TqpPipeline *pipeline = tile->pipeline;
+    tile->group = group;
+    tile->start = start;
+    tile->rows = tile->n = rows;
+    tile->positions = NULL;
+    begin_selection(tile);
+    if (group->from_heap)
+        tile->rows_heap += tile->selected;
+    else
+        tile->rows_cache += tile->selected;
+
+    uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+    for (uint32_t s = 0; s < pipeline->nsteps && tile->selected > 0; s++) {
+        const TqpStep *step = &pipeline->steps[s];
+        uint32_t rows_in = tile->selected;
+        if (step->op == TQP_STEP_LOAD)
+            tqp_tile_load(tile, step);
+        else if (step->op == TQP_STEP_FILTER)
+            filter(tile, step);
+        else
+            run_kernel(tile, step);
+        if (tile->steps != NULL) {
+            uint64_t now = tqp_exec_clock_ns();
+            tile->steps[s].rows_in += rows_in;
+            tile->steps[s].rows_out += tile->selected;
+            tile->steps[s].ns += now - before;
+            before = now;
+        }
+    }
+}

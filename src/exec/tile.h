@@ -1,0 +1,73 @@
+/*
+ * One worker's tile: the register file, the selection, and the machine that runs a pipeline's steps
+ * over consecutive tiles of a row group.
+ *
+ * A register is a pointer: into a column when a LOAD needs no conversion, else into the register's
+ * own buffer.  When a FILTER leaves few rows, the live registers are compressed, `positions` keeps
+ * the rows of the tile that are left, and later LOADs gather; n counts what registers hold.
+ */
+#ifndef TQP_EXEC_TILE_H
+#define TQP_EXEC_TILE_H
+
+#include "base/bitmap.h"
+#include "exec/exec.h"
+
+typedef struct TqpTile {
+    const TqpPipeline *pipeline;
+    const TqpBackend *backend;
+    const TqpRowGroup *group;
+    uint32_t morsel;           /* the morsel being read */
+    uint32_t start;            /* first row of the tile in its group, a multiple of 64 */
+    uint32_t rows;             /* rows of the tile before compaction */
+    uint32_t n;                /* rows that registers hold */
+    const uint64_t *sel;       /* over n; NULL = all */
+    uint32_t selected;         /* rows under sel */
+    const uint32_t *positions; /* n rows of the tile after compaction; NULL before */
+    const void **regs;
+    void **bufs;            /* each register's own memory, tile_rows values */
+    uint64_t *sel_buf;      /* selection made by FILTER */
+    uint64_t *origin_sel;   /* over rows: what compaction kept */
+    uint64_t *guard_buf;    /* step guard & selection */
+    uint32_t *position_buf; /* tile_rows */
+    void *scratch;          /* tile_rows values of 16 bytes */
+    uint32_t flags;         /* sticky TQP_FLAG_* */
+    /* statistics of this worker */
+    uint64_t rows_cache, rows_heap, bytes;
+    TqpStepStats *steps; /* nsteps, or NULL */
+    TqpStepStats sink;
+    TqpBuffer memory;
+} TqpTile;
+
+TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query,
+                        const TqpPipeline *pipeline) TQP_NODISCARD;
+void tqp_tile_free(TqpTile *tile);
+
+/* Run all steps over rows [start, start + rows) of the group; tile->selected rows survive. */
+void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows);
+
+/* LOAD, under the tile's compaction if any (load.c). */
+void tqp_tile_load(TqpTile *tile, const TqpStep *step);
+
+/*
+ * Rows under the selection and the given MASK registers (TQP_NO_REG: none): NULL = all, one of the
+ * masks themselves when it is the only one, else computed into buf.
+ */
+const uint64_t *tqp_tile_guard(const TqpTile *tile, uint16_t a, uint16_t b, uint64_t *buf);
+
+/* Kernel call with one input, for the executor's own needs. */
+static inline void tqp_tile_kernel(TqpTile *tile, TqpStepOp op, TqpLane lane, uint32_t n, void *out,
+                                   const void *in0, const void *in1, const uint64_t *guard,
+                                   TqpScalar imm, uint32_t *count) {
+    TqpKernelArgs args = {.n = n,
+                          .out = out,
+                          .in = {in0, in1, NULL},
+                          .guard = guard,
+                          .imm = {imm},
+                          .flags = &tile->flags,
+                          .count = count};
+    tile->backend->kernels[op][lane](&args);
+}
+
+uint64_t tqp_exec_clock_ns(void);
+
+#endif

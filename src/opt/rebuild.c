@@ -1,0 +1,112 @@
+/* Rebuilding nodes and lists of operands. */
+#include <string.h>
+
+#include "opt/pass.h"
+
+TqpStatus tqp_opt_no_memory(TqpOptContext *ctx) {
+    return tqp_error_set(ctx->err, ctx->arena->failed, "%s while optimising",
+                         tqp_status_name(ctx->arena->failed));
+}
+
+const TqpNode *tqp_opt_with_input(TqpArena *a, const TqpNode *node, const TqpNode *input) {
+    if (input == NULL || input == node->inputs[0])
+        return input == NULL ? NULL : node;
+    TqpNode *copy = tqp_arena_alloc(a, sizeof(*copy));
+    if (copy == NULL)
+        return NULL;
+    *copy = *node;
+    copy->inputs[0] = input;
+    if (node->kind != TQP_NODE_PROJECT && node->kind != TQP_NODE_AGGREGATE) {
+        copy->noutputs = input->noutputs;
+        copy->types = input->types;
+    }
+    return copy;
+}
+
+static const TqpNode *map_project(TqpArena *a, const TqpNode *n, TqpExprMap fn, void *arg) {
+    TqpExprList list = {0};
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (!tqp_opt_list_add(a, &list, fn(a, n->project.exprs[i], arg)))
+            return NULL;
+    return tqp_ir_project(a, n->inputs[0], list.n, list.items);
+}
+
+static const TqpNode *map_aggregate(TqpArena *a, const TqpNode *n, TqpExprMap fn, void *arg) {
+    TqpExprList keys = {0};
+    uint32_t naggs = n->aggregate.naggs;
+    for (uint32_t i = 0; i < n->aggregate.nkeys; i++)
+        if (!tqp_opt_list_add(a, &keys, fn(a, n->aggregate.keys[i], arg)))
+            return NULL;
+    TqpAgg *aggs = tqp_arena_alloc(a, naggs * sizeof(*aggs) + 1);
+    if (aggs == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < naggs; i++) {
+        aggs[i] = n->aggregate.aggs[i];
+        if (aggs[i].arg != NULL && (aggs[i].arg = fn(a, aggs[i].arg, arg)) == NULL)
+            return NULL;
+        if (aggs[i].filter != NULL && (aggs[i].filter = fn(a, aggs[i].filter, arg)) == NULL)
+            return NULL;
+    }
+    return tqp_ir_aggregate(a, n->inputs[0], keys.n, keys.items, naggs, aggs);
+}
+
+static const TqpNode *map_sort(TqpArena *a, const TqpNode *n, TqpExprMap fn, void *arg) {
+    TqpSortKey *keys = tqp_arena_alloc(a, n->sort.nkeys * sizeof(*keys) + 1);
+    if (keys == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < n->sort.nkeys; i++) {
+        keys[i] = n->sort.keys[i];
+        if ((keys[i].expr = fn(a, keys[i].expr, arg)) == NULL)
+            return NULL;
+    }
+    return tqp_ir_sort(a, n->inputs[0], n->sort.nkeys, keys);
+}
+
+const TqpNode *tqp_opt_map_node(TqpArena *a, const TqpNode *node, TqpExprMap fn, void *arg) {
+    switch (node->kind) {
+    case TQP_NODE_FILTER:
+        return tqp_ir_filter(a, node->inputs[0], fn(a, node->filter.pred, arg));
+    case TQP_NODE_PROJECT:
+        return map_project(a, node, fn, arg);
+    case TQP_NODE_AGGREGATE:
+        return map_aggregate(a, node, fn, arg);
+    case TQP_NODE_SORT:
+        return map_sort(a, node, fn, arg);
+    default: /* scans have no expression, limits only literals */
+        return node;
+    }
+}
+
+bool tqp_opt_list_add(TqpArena *a, TqpExprList *list, const TqpExpr *e) {
+    if (e == NULL)
+        return false;
+    if (list->n == list->cap) {
+        uint32_t cap = list->cap ? 2 * list->cap : 4;
+        const TqpExpr **items = tqp_arena_alloc(a, cap * sizeof(*items));
+        if (items == NULL)
+            return false;
+        if (list->n > 0)
+            memcpy(items, list->items, list->n * sizeof(*items));
+        list->items = items;
+        list->cap = cap;
+    }
+    list->items[list->n++] = e;
+    return true;
+}
+
+bool tqp_opt_flatten(TqpArena *a, TqpOp op, const TqpExpr *e, TqpExprList *list) {
+    if (e->op != op)
+        return tqp_opt_list_add(a, list, e);
+    for (uint32_t i = 0; i < e->nargs; i++)
+        if (!tqp_opt_flatten(a, op, e->args[i], list))
+            return false;
+    return true;
+}
+
+const TqpExpr *tqp_opt_join(TqpArena *a, TqpOp op, const TqpExprList *list) {
+    if (list->n == 0)
+        return tqp_ir_const_bool(a, op == TQP_OP_AND);
+    if (list->n == 1)
+        return list->items[0];
+    return tqp_ir_call(a, op, (TqpType){.kind = TQP_TYPE_BOOL}, list->n, list->items);
+}

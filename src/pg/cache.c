@@ -1,0 +1,255 @@
+/*
+ * Pinning a relation for one execution: what is cached and proved valid, what is loaded first, what
+ * is read from the heap, and when PostgreSQL had better run the query itself.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_am_d.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/bitmap.h"
+#include "pg/load.h"
+#include "pg/pin.h"
+#include "pg/tqp_pg.h"
+
+/* Relations below this are not loaded by themselves, and may be read from the heap wholly. */
+#define SMALL_BLOCKS 1024
+/* Blocks that became all-visible since the load: above one in so many the load is repeated. */
+#define REFRESH_SHARE 10
+/* After a load failed, no other is tried by this backend for so long. */
+#define RETRY_MS 60000
+
+bool tqp_cache_relation_ok(Relation rel, const char **reason) {
+    *reason = NULL;
+    if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
+        *reason = "not an ordinary table";
+    else if (rel->rd_rel->relam != HEAP_TABLE_AM_OID)
+        *reason = "table access method other than heap";
+    else if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+        *reason = "temporary table";
+    else if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
+        *reason = "unlogged table";
+    else if (IsCatalogRelation(rel))
+        *reason = "system catalog";
+    return *reason == NULL;
+}
+
+/*
+ * A relation file made by this transaction: COPY FREEZE may append to its all-visible pages, and
+ * under wal_level = minimal its pages carry no LSN.
+ */
+bool tqp_cache_file_is_new(Relation rel) {
+    return rel->rd_createSubid != InvalidSubTransactionId ||
+           rel->rd_newRelfilenodeSubid != InvalidSubTransactionId ||
+           rel->rd_firstRelfilenodeSubid != InvalidSubTransactionId;
+}
+
+static bool describe_columns(TqpPinWork *work) {
+    TupleDesc desc = RelationGetDescr(work->rel);
+    work->types = palloc(Max(work->ncolumns, 1) * sizeof(TqpType));
+    work->columns = palloc(Max(work->ncolumns, 1) * sizeof(int));
+    for (int c = 0; c < work->ncolumns; c++) {
+        Form_pg_attribute att = TupleDescAttr(desc, work->attnums[c] - 1);
+        if (!tqp_pg_type(att->atttypid, att->atttypmod, att->attcollation, &work->types[c],
+                         &work->reason))
+            return false;
+    }
+    return true;
+}
+
+/* Open the current generation and find the columns in it. */
+static void find_cached(TqpPinWork *work) {
+    TupleDesc desc = RelationGetDescr(work->rel);
+    work->complete = false;
+    work->open = tqp_cache_file_is_new(work->rel) ? NULL : tqp_open_acquire(work->rel);
+    if (work->open == NULL)
+        return;
+    work->complete = true;
+    for (int c = 0; c < work->ncolumns; c++) {
+        Form_pg_attribute att = TupleDescAttr(desc, work->attnums[c] - 1);
+        work->columns[c] =
+            tqp_store_find_column(work->open->gen, att->attnum, tqp_cache_identity(att));
+        if (work->columns[c] < 0)
+            work->complete = false;
+    }
+}
+
+/* work->valid: the union of the groups' valid blocks. */
+static void merge_valid(TqpPinWork *work) {
+    const TqpGeneration *gen = work->open->gen;
+    for (uint32 g = 0; g < gen->ngroups; g++) {
+        const TqpStoreGroup *group = &gen->groups[g];
+        const uint64 *valid = work->validity.valid[g];
+        for (uint32 w = 0; w < tqp_bitmap_words(group->nblocks); w++) {
+            uint64 at = (uint64)group->first_block + (uint64)w * 64;
+            if (valid[w] == 0)
+                continue;
+            work->valid[at / 64] |= valid[w] << (at % 64);
+            if (at % 64 != 0)
+                work->valid[at / 64 + 1] |= valid[w] >> (64 - at % 64);
+        }
+    }
+    work->nvalid = work->validity.blocks;
+}
+
+/* DESIGN §3: sample the map after the snapshot and the SIREAD lock were taken. */
+static void sample(TqpPinWork *work) {
+    work->nblocks = RelationGetNumberOfBlocks(work->rel);
+    tqp_validity_sample(work->rel, work->nblocks, &work->visible);
+    work->valid = MemoryContextAllocExtended(CurrentMemoryContext,
+                                             ((size_t)work->nblocks / 64 + 2) * sizeof(uint64),
+                                             MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    work->nvalid = 0;
+    memset(&work->validity, 0, sizeof(work->validity));
+    if (work->open == NULL || !work->complete)
+        return;
+    tqp_validity_check(work->rel, work->open->gen, &work->visible, &work->validity);
+    merge_valid(work);
+    if (work->validity.moved)
+        tqp_validity_restamp(work->open->gen, &work->visible, &work->validity);
+}
+
+static uint32 count_loadable(const TqpPinWork *work) {
+    uint32 n = 0;
+    for (uint32 w = 0; w < tqp_bitmap_words(work->nblocks); w++)
+        n += (uint32)__builtin_popcountll(work->visible.bits[w] & ~work->valid[w]);
+    return n;
+}
+
+/* Is a load worth its time now: for columns that are not there, or for blocks that have changed? */
+static bool should_load(const TqpPinWork *work) {
+    uint32 loadable = count_loadable(work);
+    if (!tqp_auto_load || loadable == 0 || tqp_cache_file_is_new(work->rel))
+        return false;
+    if (!tqp_force && work->nblocks < SMALL_BLOCKS)
+        return false;
+    if (!work->complete)
+        return tqp_force || loadable >= work->nblocks / 2;
+    return loadable > work->nblocks / REFRESH_SHARE;
+}
+
+/* Load what the query needs.  A failure is not the query's: it is logged, and the heap is read. */
+static bool load_now(TqpPinWork *work) {
+    static TimestampTz failed_at = 0;
+    TqpLoadResult result;
+    TqpError err = {0};
+    if (failed_at != 0 && !TimestampDifferenceExceeds(failed_at, GetCurrentTimestamp(), RETRY_MS))
+        return false;
+    failed_at = 0;
+    TqpStatus status = tqp_load_relation(work->rel, work->ncolumns, work->attnums, &result, &err);
+    CHECK_FOR_INTERRUPTS();
+    if (status == TQP_OK)
+        return result.published;
+    failed_at = GetCurrentTimestamp();
+    ereport(LOG, (errmsg("could not load relation \"%s\" into the cache: %s",
+                         RelationGetRelationName(work->rel), err.message)));
+    return false;
+}
+
+/* True when reading the heap leaves the engine no gain. */
+static bool too_much_heap(TqpPinWork *work) {
+    uint32 heap = work->nblocks - work->nvalid;
+    if (tqp_force || heap <= SMALL_BLOCKS || heap <= work->nblocks / 2)
+        return false;
+    if (work->open == NULL || !work->complete)
+        work->reason = "columns are not in the cache (tqp.load loads them)";
+    else
+        work->reason = "most blocks are not all-visible or have changed since they were loaded: "
+                       "VACUUM the table";
+    return true;
+}
+
+static void fill_stats(TqpPinWork *work, bool loaded) {
+    TqpPinStats *stats = &work->pin->stats;
+    stats->blocks_total = work->nblocks;
+    stats->blocks_cached = work->nvalid;
+    stats->blocks_page_lsn = work->validity.page_checked;
+    stats->blocks_heap = work->nblocks - work->nvalid;
+    stats->loaded = loaded;
+}
+
+/* One attempt.  TQP_CORRUPT: the generation was dropped, try again. */
+static TqpStatus attempt(TqpPinWork *work, TqpOpenHold *hold, bool *loaded, TqpError *err) {
+    find_cached(work);
+    hold->open = work->open;
+    sample(work);
+    if (should_load(work)) {
+        tqp_open_unhold(hold);
+        *loaded |= load_now(work);
+        find_cached(work);
+        hold->open = work->open;
+        sample(work);
+    }
+    if (too_much_heap(work))
+        return tqp_error_set(err, TQP_HOST, "%s", work->reason);
+    TqpStatus status = tqp_pin_build(work, err);
+    if (status == TQP_CORRUPT && work->open != NULL) {
+        tqp_open_drop_corrupt(work->open, work->rel, err);
+        tqp_open_unhold(hold);
+    }
+    return status;
+}
+
+TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrNumber *attnums,
+                      TqpArena *arena, const char **reason) {
+    TqpPinWork work = {
+        .rel = rel, .snapshot = snapshot, .ncolumns = ncolumns, .attnums = attnums, .arena = arena};
+    TqpError err = {0};
+    bool loaded = false;
+    if (!tqp_cache_relation_ok(rel, reason))
+        return NULL;
+    if (!IsMVCCSnapshot(snapshot) || OldSnapshotThresholdActive()) {
+        *reason = "snapshot that the cache cannot serve";
+        return NULL;
+    }
+    if (!describe_columns(&work)) {
+        *reason = work.reason;
+        return NULL;
+    }
+    PredicateLockRelation(rel, snapshot);
+    TqpOpenHold *hold = tqp_open_hold(NULL);
+    work.pin = palloc0(sizeof(TqpPin));
+    work.pin->private_data = hold;
+    TqpStatus status = attempt(&work, hold, &loaded, &err);
+    if (status == TQP_CORRUPT)
+        status = attempt(&work, hold, &loaded, &err);
+    if (status != TQP_OK) {
+        tqp_open_unhold(hold);
+        *reason = err.message[0] != '\0' ? pstrdup(err.message) : tqp_status_name(status);
+        return NULL;
+    }
+    fill_stats(&work, loaded);
+    return work.pin;
+}
+
+void tqp_cache_unpin(TqpPin *pin) {
+    tqp_open_unhold(pin->private_data);
+}
+
+bool tqp_cache_present(Oid relid, int ncolumns, const AttrNumber *attnums) {
+    const char *reason;
+    bool present = false;
+    Relation rel = try_relation_open(relid, AccessShareLock);
+    if (rel == NULL)
+        return false;
+    TqpPinWork work = {.rel = rel, .ncolumns = ncolumns, .attnums = attnums};
+    if (tqp_cache_relation_ok(rel, &reason)) {
+        work.columns = palloc(Max(ncolumns, 1) * sizeof(int));
+        find_cached(&work);
+        present = work.complete;
+        if (work.open != NULL)
+            tqp_open_release(work.open);
+        pfree(work.columns);
+    }
+    relation_close(rel, AccessShareLock);
+    return present;
+}

@@ -1,0 +1,290 @@
+/*
+ * A load: what there is, what is wanted, what must be read for it; run it; publish it.
+ */
+#include "postgres.h"
+
+#include <sys/stat.h>
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/bitmap.h"
+#include "base/cpu.h"
+#include "pg/cache.h"
+#include "pg/control.h"
+#include "pg/load_team.h"
+#include "pg/tqp_pg.h"
+
+/* Room for rows that a batch of fewest pages needs to make progress. */
+#define MIN_PAGES 64
+#define MAX_PAGES 4096
+/* A last group smaller than this is read again, together with what was appended. */
+#define SMALL_GROUP_ROWS (TQP_LOAD_GROUP_ROWS / 2)
+
+typedef struct Plan {
+    uint32 ncolumns;
+    TqpStoreColumn *columns; /* by attnum */
+    bool *kept;              /* per column: the base has it */
+    bool *keep;              /* per base group */
+    XLogRecPtr *vm_lsn;      /* per base group: of the sample that proved it */
+    bool nothing;            /* the base is all that was asked for, and it is up to date */
+} Plan;
+
+static bool wanted(AttrNumber attnum, int n, const AttrNumber *attnums) {
+    for (int i = 0; i < n; i++)
+        if (attnums[i] == attnum)
+            return true;
+    return false;
+}
+
+/* Columns of the base whose attribute is still what it was, and those asked for. */
+static void plan_columns(Plan *plan, Relation rel, const TqpGeneration *base, int n,
+                         const AttrNumber *attnums) {
+    TupleDesc desc = RelationGetDescr(rel);
+    plan->columns = palloc0(Max(desc->natts, 1) * sizeof(TqpStoreColumn));
+    plan->kept = palloc0(Max(desc->natts, 1) * sizeof(bool));
+    for (int i = 0; i < desc->natts; i++) {
+        Form_pg_attribute att = TupleDescAttr(desc, i);
+        TqpStoreColumn *column = &plan->columns[plan->ncolumns];
+        const char *reason;
+        if (att->attisdropped ||
+            !tqp_pg_type(att->atttypid, att->atttypmod, att->attcollation, &column->type, &reason))
+            continue;
+        column->attnum = att->attnum;
+        column->identity = tqp_cache_identity(att);
+        bool kept =
+            base != NULL && tqp_store_find_column(base, column->attnum, column->identity) >= 0;
+        if (!kept && !wanted(att->attnum, n, attnums))
+            continue;
+        plan->kept[plan->ncolumns++] = kept;
+    }
+}
+
+/* Rows of the group's chunks that no block may show: after a restamp some blocks are given up. */
+static bool has_dead_rows(const TqpStoreGroup *group) {
+    uint32 live = 0;
+    for (uint32 i = 0; i < group->nblocks; i++)
+        if (tqp_bitmap_get(group->cached, i))
+            live += group->row_start[i + 1] - group->row_start[i];
+    return live != group->nrows;
+}
+
+/* Has the group's range all-visible blocks that it does not hold? */
+static bool could_grow(const TqpStoreGroup *group, const TqpVisible *visible) {
+    for (uint32 i = 0; i < group->nblocks; i++)
+        if (!tqp_bitmap_get(group->cached, i) && group->first_block + i < visible->nblocks &&
+            tqp_bitmap_get(visible->bits, group->first_block + i))
+            return true;
+    return false;
+}
+
+static void plan_groups(Plan *plan, Relation rel, TqpGeneration *base, BlockNumber nblocks) {
+    TqpVisible visible;
+    TqpValidity validity;
+    BlockNumber covered = 0, kept_blocks = 0;
+    bool all = true;
+    tqp_validity_sample(rel, nblocks, &visible);
+    tqp_validity_check(rel, base, &visible, &validity);
+    plan->keep = palloc0(Max(base->ngroups, 1) * sizeof(bool));
+    plan->vm_lsn = palloc0(Max(base->ngroups, 1) * sizeof(XLogRecPtr));
+    for (uint32 g = 0; g < base->ngroups; g++) {
+        const TqpStoreGroup *group = &base->groups[g];
+        bool last = g + 1 == base->ngroups;
+        covered = group->first_block + group->nblocks;
+        plan->vm_lsn[g] = tqp_validity_lsn(&visible, group->first_block);
+        plan->keep[g] = validity.whole[g] && covered <= nblocks && !has_dead_rows(group) &&
+                        !could_grow(group, &visible) &&
+                        !(last && covered < nblocks && group->nrows < SMALL_GROUP_ROWS);
+        kept_blocks += plan->keep[g] ? group->nblocks : 0;
+        all = all && plan->keep[g];
+    }
+    /* Files live as long as any of their chunks: what is left of an old load is not worth it. */
+    if (kept_blocks < nblocks / 2)
+        memset(plan->keep, 0, base->ngroups * sizeof(bool));
+    plan->nothing = all && covered == nblocks;
+    for (uint32 c = 0; c < plan->ncolumns; c++)
+        plan->nothing = plan->nothing && plan->kept[c];
+}
+
+/* `all` takes every column, else those that the base lacks. */
+static TqpLoadShape make_shape(Relation rel, const Plan *plan, bool all) {
+    TqpLoadShape shape = {0};
+    AttrNumber *attnums = palloc(Max(plan->ncolumns, 1) * sizeof(AttrNumber));
+    TqpType *types = palloc(Max(plan->ncolumns, 1) * sizeof(TqpType));
+    shape.columns = palloc(Max(plan->ncolumns, 1) * sizeof(int));
+    for (uint32 c = 0; c < plan->ncolumns; c++) {
+        if (!all && plan->kept[c])
+            continue;
+        attnums[shape.ncolumns] = (AttrNumber)plan->columns[c].attnum;
+        types[shape.ncolumns] = plan->columns[c].type;
+        shape.columns[shape.ncolumns++] = (int)c;
+    }
+    shape.deformer = tqp_deform_make(RelationGetDescr(rel), shape.ncolumns, attnums, types);
+    return shape;
+}
+
+/* As many batches as threads and one more to fill; fewer when memory is short. */
+static TqpStatus make_batches(TqpLoad *load, int nworkers, TqpError *err) {
+    int64 share = (int64)tqp_memory_limit_kb * 1024 / (8 * BLCKSZ);
+    uint32 pages = (uint32)Max(MIN_PAGES, Min(share, MAX_PAGES));
+    int n = nworkers + 1;
+    load->batches = palloc0(n * sizeof(TqpBatch));
+    while (load->nbatches < n) {
+        TqpStatus status =
+            tqp_batch_init(&load->batches[load->nbatches], &load->broker, pages, err);
+        if (status != TQP_OK && (load->nbatches == 0 || status != TQP_MEMORY_LIMIT))
+            return status;
+        if (status != TQP_OK)
+            break;
+        load->nbatches++;
+    }
+    return TQP_OK;
+}
+
+static int count_workers(BlockNumber nblocks) {
+    int n = tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
+    int useful = (int)(nblocks / 256) + 1;
+    return Min(n, useful);
+}
+
+static TqpStatus publish(TqpLoad *load, RelFileNode node, TqpError *err) {
+    TqpStorePublish p = {
+        .timeline = tqp_validity_timeline(), .compare = tqp_pg_compare_text, .poll = tqp_pg_poll()};
+    if (!tqp_cache_make_room(node, load->base != NULL ? load->base->bytes : 0))
+        return tqp_error_set(err, TQP_MEMORY_LIMIT, "the cache would exceed tqp.cache_size (%d MB)",
+                             tqp_cache_size_mb);
+    if (load->base != NULL)
+        load->max_lsn = Max(load->max_lsn, load->base->max_lsn);
+    p.max_lsn = load->max_lsn;
+    XLogFlush(load->max_lsn);
+    return tqp_store_writer_finish(load->writer, &p, err);
+}
+
+static void make_directories(RelFileNode node, const char *path) {
+    char parent[MAXPGPATH];
+    snprintf(parent, sizeof(parent), "%s/%u", tqp_control_cache_dir(), node.dbNode);
+    (void)mkdir(parent, S_IRWXU);
+    (void)mkdir(path, S_IRWXU); /* a failure shows when the writer opens its files */
+}
+
+/* Read and publish; everything of the engine is freed by the caller. */
+static TqpStatus execute(TqpLoad *load, const Plan *plan, const char *path, TqpError *err) {
+    RelFileNode node = load->rel->rd_node;
+    int nworkers = count_workers(load->nblocks);
+    load->all = make_shape(load->rel, plan, true);
+    load->added = make_shape(load->rel, plan, false);
+    load->ring = GetAccessStrategy(BAS_BULKREAD);
+    make_directories(node, path);
+    TQP_TRY(make_batches(load, nworkers, err));
+    TQP_TRY(tqp_store_writer_create(path, load->base, plan->ncolumns, plan->columns, &load->broker,
+                                    &load->writer, err));
+    tqp_control_progress_begin(RelationGetRelid(load->rel), load->nblocks);
+    TqpStatus status = tqp_load_team_run(load, nworkers, err);
+    if (load->raised != NULL)
+        ReThrowError(load->raised);
+    TQP_TRY(status);
+    CHECK_FOR_INTERRUPTS();
+    if (atomic_load(&load->rows) == 0 && load->base == NULL)
+        return TQP_OK; /* nothing could be taken: no generation is better than an empty one */
+    return publish(load, node, err);
+}
+
+static void free_load(TqpLoad *load) {
+    tqp_control_progress_end();
+    if (load->writer != NULL)
+        tqp_store_writer_destroy(load->writer);
+    load->writer = NULL;
+    for (int i = 0; i < load->nbatches; i++)
+        tqp_batch_free(&load->batches[i]);
+    load->nbatches = 0;
+    if (load->base != NULL)
+        tqp_store_close(load->base);
+    load->base = NULL;
+}
+
+static void report(const char *path, BlockNumber nblocks, TqpLoadResult *result) {
+    TqpGeneration *gen;
+    TqpError err;
+    result->blocks_not_visible = nblocks;
+    if (tqp_store_open(path, &gen, &err) != TQP_OK || gen == NULL)
+        return;
+    uint32 held = 0;
+    for (uint32 g = 0; g < gen->ngroups; g++)
+        held += tqp_bitmap_count(gen->groups[g].cached, gen->groups[g].nblocks);
+    result->rows = gen->rows;
+    result->bytes = gen->bytes;
+    result->groups = gen->ngroups;
+    result->columns = gen->ncolumns;
+    result->blocks_not_visible -= Min(held, nblocks);
+    tqp_store_close(gen);
+}
+
+/* The generation to build on; one that cannot be read or is of another history is none. */
+static TqpGeneration *open_base(const char *path) {
+    TqpGeneration *base = NULL;
+    TqpError err;
+    if (tqp_store_open(path, &base, &err) != TQP_OK)
+        return NULL;
+    if (base != NULL && !tqp_validity_generation(base)) {
+        tqp_store_close(base);
+        return NULL;
+    }
+    if (base != NULL)
+        tqp_store_set_boot(base, (uint64)PgStartTime);
+    return base;
+}
+
+static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attnums,
+                             TqpLoadResult *result, TqpError *err) {
+    char path[MAXPGPATH];
+    Plan plan = {0};
+    TqpStatus status = TQP_OK;
+    tqp_cache_path(load->rel->rd_node, path);
+    load->base = open_base(path);
+    plan_columns(&plan, load->rel, load->base, ncolumns, attnums);
+    load->nblocks = RelationGetNumberOfBlocks(load->rel);
+    if (load->base != NULL)
+        plan_groups(&plan, load->rel, load->base, load->nblocks);
+    load->keep = plan.keep;
+    load->keep_lsn = plan.vm_lsn;
+    load->ncolumns = plan.ncolumns;
+    load->columns = plan.columns;
+    if (!plan.nothing && load->nblocks > 0) {
+        status = execute(load, &plan, path, err);
+        result->published = status == TQP_OK;
+    }
+    free_load(load);
+    report(path, load->nblocks, result);
+    return status;
+}
+
+TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
+                            TqpLoadResult *result, TqpError *err) {
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "tqp load", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    TqpLoad *load = palloc0(sizeof(TqpLoad));
+    volatile TqpStatus status = TQP_OK;
+    memset(result, 0, sizeof(*result));
+    load->rel = rel;
+    tqp_broker_init(&load->broker, (int64)tqp_memory_limit_kb * 1024);
+    tqp_cache_lock(rel->rd_node, true);
+    PG_TRY();
+    {
+        status = load_locked(load, ncolumns, attnums, result, err);
+        tqp_cache_remove_orphans();
+    }
+    PG_CATCH();
+    {
+        free_load(load);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    tqp_cache_unlock(rel->rd_node);
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(context);
+    return status;
+}

@@ -1,0 +1,55 @@
+/* Loading a relation into the cache, and the housekeeping of the cache directory. */
+#ifndef TQP_PG_LOAD_H
+#define TQP_PG_LOAD_H
+
+#include "postgres.h"
+
+#include "catalog/pg_attribute.h"
+#include "utils/rel.h"
+
+#include "store/store.h"
+
+/* Rows of a group aimed at, and blocks that its range may span. */
+#define TQP_LOAD_GROUP_ROWS   (1 << 17)
+#define TQP_LOAD_GROUP_BLOCKS 8192
+
+/* types.c: fingerprint of an attribute; a column whose fingerprint has changed is loaded anew. */
+extern uint64 tqp_cache_identity(Form_pg_attribute att);
+
+/* What the cache holds after a load. */
+typedef struct TqpLoadResult {
+    uint64 rows, bytes;
+    uint32 groups, columns;
+    uint32 blocks_not_visible;
+    bool published; /* false: everything asked for was there, or nothing could be taken */
+} TqpLoadResult;
+
+/*
+ * Bring the cache of rel up to date and add the columns (which tqp_pg_type must know).  Waits for
+ * another load of the same relation.  Engine and file failures are returned; PostgreSQL's own
+ * errors (a cancel, a page that cannot be read) are raised, with threads joined and files removed.
+ */
+extern TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
+                                   TqpLoadResult *result, TqpError *err) TQP_NODISCARD;
+
+/* A relation file made by this transaction must not be loaded by it (cache.c says why). */
+extern bool tqp_cache_file_is_new(Relation rel);
+
+/* ---- load_files.c ---- */
+
+/* The directory of a relation file's cache: <cache directory>/<database>/<tablespace>_<file>. */
+extern void tqp_cache_path(RelFileNode node, char path[MAXPGPATH]);
+/* One loader of a relation file at a time: a heavyweight lock that conflicts with nothing else. */
+extern bool tqp_cache_lock(RelFileNode node, bool wait);
+extern void tqp_cache_unlock(RelFileNode node);
+/* Note a use, for eviction. */
+extern void tqp_cache_touch(const char *path);
+/* Remove caches of relation files and databases that no longer exist. */
+extern void tqp_cache_remove_orphans(void);
+/*
+ * Make room: with the files of the build under way in `keep`, is the cache within tqp.cache_size?
+ * Evicts the caches that were not used for longest.  `replaced`: bytes that the publish will free.
+ */
+extern bool tqp_cache_make_room(RelFileNode keep, uint64 replaced);
+
+#endif

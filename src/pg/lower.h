@@ -1,0 +1,109 @@
+/*
+ * Lowering: a Query copied before planning becomes tensor IR plus what PostgreSQL evaluates itself.
+ * Functions return NULL (or false) when something has no form in the IR, with the reason kept.
+ */
+#ifndef TQP_PG_LOWER_H
+#define TQP_PG_LOWER_H
+
+#include "postgres.h"
+
+#include "nodes/params.h"
+#include "nodes/parsenodes.h"
+
+#include "ir/ir.h"
+#include "pg/plan.h"
+
+/* A value that the level being lowered can read: a grouping key or aggregate above an AGGREGATE. */
+typedef struct TqpInput {
+    Node *expr;
+    const TqpExpr *ir;
+} TqpInput;
+
+/* avg(): the engine sums and counts, PostgreSQL divides. */
+typedef struct TqpAverage {
+    Aggref *aggref;
+    const TqpExpr *sum, *count;
+    Oid sum_type;
+} TqpAverage;
+
+/* One column that the engine gives back. */
+typedef struct TqpOutput {
+    const TqpExpr *ir;
+    Oid type, collation;
+    int32 typmod; /* of bpchar the width to pad to */
+} TqpOutput;
+
+typedef struct TqpLowering {
+    TqpArena *arena;
+    Query *query;
+    Index rtindex;
+    Oid relid;
+    const char *reason; /* why the last thing failed; palloc'd or static */
+    /* base relation */
+    uint32_t ncolumns;
+    const char **names; /* per scan column */
+    TqpType *types;
+    List *attnums;
+    List *params;    /* TqpPlanParam * */
+    List *functions; /* OIDs */
+    const TqpExpr *case_arg; /* what CaseTestExpr stands for */
+    /* above the aggregate */
+    bool grouped;
+    List *keys;     /* TqpExpr * over the base relation */
+    List *inputs;   /* TqpInput *: the aggregate's columns */
+    List *averages; /* TqpAverage * */
+    List *aggs;     /* TqpAgg * */
+    List *outputs;  /* TqpOutput * */
+    bool tail_may_raise;
+} TqpLowering;
+
+/* A query lowered piece by piece, before nodes are built. */
+typedef struct TqpQueryParts {
+    const TqpExpr *where;  /* NULL: none */
+    const TqpExpr *having; /* NULL: none, or in the tail */
+    List *target_exprs;    /* Node *, non-junk targets in order */
+    uint32_t ntargets;
+    bool tail;  /* PostgreSQL finishes; else the first ntargets outputs are the result */
+    List *sort; /* TqpSortKey * over the projection */
+    const TqpExpr *count, *offset;
+} TqpQueryParts;
+
+/* lower_query.c.  Scribbles on the query; fills all of plan but ir and original. NULL: reason is set. */
+extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
+                                      TqpPlan *plan, const char **reason);
+
+/* lower_build.c */
+extern const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan);
+/* Rewrites the IR, fills plan->ir and narrows plan->attnums to the columns still read. */
+extern const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan *plan,
+                                         const char **reason);
+
+/* lower_expr.c */
+extern const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node);
+extern bool tqp_lower_is_constant(Node *node); /* no Var, aggregate or CASE operand in it */
+extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...) pg_attribute_printf(2, 3);
+extern const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type,
+                                      TqpRounding rounding);
+extern const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type);
+/* Bring expressions to one type, that of the first which is not a NULL constant. */
+extern bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs);
+extern bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type);
+
+/* lower_compare.c */
+extern const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right,
+                                        Oid collation);
+extern const TqpExpr *tqp_lower_array(TqpLowering *l, const ScalarArrayOpExpr *node);
+
+/* lower_func.c.  Comparison operator that a function implements, if any. */
+extern const TqpExpr *tqp_lower_function(TqpLowering *l, Oid funcid, List *args, Oid collation,
+                                         Node *node);
+extern bool tqp_lower_comparison_op(Oid funcid, TqpOp *op);
+
+/* lower_agg.c */
+extern bool tqp_lower_aggregates(TqpLowering *l);
+
+/* lower_tail.c: what is left for PostgreSQL's own functions */
+extern int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse);
+extern Node *tqp_lower_tail_expr(TqpLowering *l, Node *node); /* NULL: reason is set */
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * GROUP BY and aggregates: the keys and the distinct aggregate calls of the query become the columns
+ * of one AGGREGATE, and expressions above it are lowered over those.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "pg/lower.h"
+
+typedef enum Finish { PLAIN, AVERAGE } Finish;
+
+static const struct Entry {
+    Oid funcid;
+    TqpAggFunc func;
+    Finish finish;
+} entries[] = {
+#define TQP_AGGREGATE(oid, func, finish) {oid, TQP_AGG_##func, finish},
+#include "pg/aggregates.def"
+#undef TQP_AGGREGATE
+};
+
+static const struct Entry *find_entry(Oid funcid) {
+    for (size_t i = 0; i < lengthof(entries); i++)
+        if (entries[i].funcid == funcid)
+            return &entries[i];
+    return NULL;
+}
+
+static TqpType result_type(TqpAggFunc func, TqpType arg) {
+    if (func == TQP_AGG_COUNT || func == TQP_AGG_COUNT_STAR)
+        return (TqpType){.kind = TQP_TYPE_I64};
+    if (func != TQP_AGG_SUM)
+        return arg;
+    if (arg.kind == TQP_TYPE_I16 || arg.kind == TQP_TYPE_I32)
+        return (TqpType){.kind = TQP_TYPE_I64};
+    if (arg.kind == TQP_TYPE_I64)
+        return (TqpType){.kind = TQP_TYPE_NUM};
+    return arg;
+}
+
+/* The column of an engine aggregate, which is added unless there is an equal one. */
+static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
+    ListCell *lc;
+    agg.type = result_type(agg.func, agg.arg != NULL ? agg.arg->type : agg.type);
+    foreach (lc, l->aggs) {
+        const TqpAgg *old = lfirst(lc);
+        bool same_arg = old->arg == agg.arg ||
+                        (old->arg != NULL && agg.arg != NULL && tqp_ir_expr_equal(old->arg, agg.arg));
+        bool same_filter = old->filter == agg.filter || (old->filter != NULL && agg.filter != NULL &&
+                                                         tqp_ir_expr_equal(old->filter, agg.filter));
+        if (old->func == agg.func && old->distinct == agg.distinct && same_arg && same_filter)
+            return tqp_ir_col(l->arena, nkeys + (uint32_t)foreach_current_index(lc), agg.type);
+    }
+    TqpAgg *copy = palloc(sizeof(*copy));
+    *copy = agg;
+    l->aggs = lappend(l->aggs, copy);
+    return tqp_ir_col(l->arena, nkeys + (uint32_t)list_length(l->aggs) - 1, agg.type);
+}
+
+static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg agg) {
+    TqpAverage *average = palloc0(sizeof(*average));
+    TqpType f64 = {.kind = TQP_TYPE_F64};
+    if (agg.arg->type.kind == TQP_TYPE_F32) /* PostgreSQL sums float4 in double here */
+        agg.arg = tqp_lower_cast(l, agg.arg, f64);
+    TqpTypeKind kind = agg.arg->type.kind;
+    average->aggref = aggref;
+    average->sum_type = kind == TQP_TYPE_F64                            ? FLOAT8OID
+                        : kind == TQP_TYPE_NUM || kind == TQP_TYPE_I64 ? NUMERICOID
+                                                                        : INT8OID;
+    average->sum = agg_column(l, nkeys, agg);
+    agg.func = TQP_AGG_COUNT;
+    average->count = agg_column(l, nkeys, agg);
+    l->averages = lappend(l->averages, average);
+}
+
+static void add_input(TqpLowering *l, Node *expr, const TqpExpr *ir) {
+    TqpInput *input = palloc(sizeof(*input));
+    *input = (TqpInput){expr, ir};
+    l->inputs = lappend(l->inputs, input);
+}
+
+static bool supported(TqpLowering *l, const Aggref *a, const struct Entry *entry) {
+    if (entry == NULL || a->aggkind != AGGKIND_NORMAL || a->aggvariadic || a->agglevelsup != 0)
+        tqp_lower_fail(l, "aggregate %s", get_func_name(a->aggfnoid));
+    else if (a->aggorder != NIL)
+        tqp_lower_fail(l, "aggregate with ORDER BY");
+    else
+        return true;
+    return false;
+}
+
+static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
+    const struct Entry *entry = find_entry(a->aggfnoid);
+    TqpType type;
+    if (!supported(l, a, entry))
+        return false;
+    TqpAgg agg = {.func = entry->func, .distinct = a->aggdistinct != NIL};
+    if (!a->aggstar) {
+        agg.arg = tqp_lower_expr(l, (Node *)((TargetEntry *)linitial(a->args))->expr);
+        if (agg.arg == NULL)
+            return false;
+        if ((entry->func == TQP_AGG_MIN || entry->func == TQP_AGG_MAX) &&
+            tqp_type_class(agg.arg->type.kind) == TQP_CLASS_TEXT) {
+            if (!tqp_lower_text_type(l, agg.arg->type.kind, a->inputcollid, &type))
+                return false;
+            agg.arg = tqp_lower_cast(l, agg.arg, type);
+        }
+    }
+    if (a->aggfilter != NULL) {
+        agg.filter = tqp_lower_expr(l, (Node *)a->aggfilter);
+        if (agg.filter == NULL)
+            return false;
+    }
+    l->functions = list_append_unique_oid(l->functions, a->aggfnoid);
+    if (entry->finish == AVERAGE)
+        add_average(l, nkeys, a, agg);
+    else
+        add_input(l, (Node *)a, agg_column(l, nkeys, agg));
+    return true;
+}
+
+/* Equality of the type's default operator class: what the engine groups by. */
+static bool default_equality(TqpLowering *l, const SortGroupClause *clause, Node *expr) {
+    TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR);
+    if (entry->eq_opr == clause->eqop)
+        return true;
+    tqp_lower_fail(l, "grouping by another operator than the type's own");
+    return false;
+}
+
+static bool already(List *list, Node *expr) {
+    ListCell *lc;
+    foreach (lc, list)
+        if (equal(((TqpInput *)lfirst(lc))->expr, expr))
+            return true;
+    return false;
+}
+
+bool tqp_lower_aggregates(TqpLowering *l) {
+    Query *query = l->query;
+    ListCell *lc;
+    foreach (lc, query->groupClause) {
+        SortGroupClause *clause = lfirst(lc);
+        Node *expr = get_sortgroupclause_expr(clause, query->targetList);
+        const TqpExpr *ir = tqp_lower_expr(l, expr);
+        if (ir == NULL || !default_equality(l, clause, expr))
+            return false;
+        if (already(l->inputs, expr))
+            continue;
+        uint32_t index = (uint32_t)list_length(l->keys);
+        l->keys = lappend(l->keys, (void *)ir);
+        add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
+    }
+    List *calls = pull_var_clause((Node *)list_make2(query->targetList, query->havingQual),
+                                  PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
+                                      PVC_RECURSE_PLACEHOLDERS);
+    foreach (lc, calls) {
+        Node *node = lfirst(lc);
+        if (IsA(node, Aggref) && !already(l->inputs, node) &&
+            !add_aggregate(l, (uint32_t)list_length(l->keys), (Aggref *)node))
+            return false;
+    }
+    return true;
+}

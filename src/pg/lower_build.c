@@ -1,0 +1,165 @@
+/*
+ * From lowered parts to IR nodes, bottom-up, and the finished plan.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "nodes/makefuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "opt/opt.h"
+#include "pg/lower.h"
+#include "pg/tqp_pg.h"
+
+static const TqpNode *build_scan(TqpLowering *l) {
+    const char *name = get_rel_name(l->relid);
+    return tqp_ir_scan(l->arena, 0, name != NULL ? name : "?", l->ncolumns, l->names, l->types);
+}
+
+static const TqpNode *build_aggregate(TqpLowering *l, const TqpNode *input) {
+    uint32_t nkeys = (uint32_t)list_length(l->keys), naggs = (uint32_t)list_length(l->aggs);
+    const TqpExpr **keys = palloc(sizeof(*keys) * (nkeys + 1));
+    TqpAgg *aggs = palloc0(sizeof(TqpAgg) * (naggs + 1));
+    ListCell *lc;
+    foreach (lc, l->keys)
+        keys[foreach_current_index(lc)] = lfirst(lc);
+    foreach (lc, l->aggs)
+        aggs[foreach_current_index(lc)] = *(TqpAgg *)lfirst(lc);
+    return tqp_ir_aggregate(l->arena, input, nkeys, keys, naggs, aggs);
+}
+
+static const TqpNode *build_project(TqpLowering *l, const TqpNode *input, uint32_t n) {
+    const TqpExpr **exprs = palloc(sizeof(*exprs) * n);
+    bool same = n == input->noutputs;
+    ListCell *lc;
+    foreach (lc, l->outputs) {
+        const TqpExpr *e = ((TqpOutput *)lfirst(lc))->ir;
+        uint32_t i = (uint32_t)foreach_current_index(lc);
+        exprs[i] = e;
+        same = same && e->op == TQP_OP_COL && e->index == i;
+    }
+    return same ? input : tqp_ir_project(l->arena, input, n, exprs);
+}
+
+static const TqpExpr **columns_of(TqpLowering *l, const TqpNode *node, uint32_t n) {
+    const TqpExpr **cols = palloc(sizeof(*cols) * n);
+    for (uint32_t i = 0; i < n; i++)
+        cols[i] = tqp_ir_col(l->arena, i, node->types[i]);
+    return cols;
+}
+
+static const TqpNode *build_sort(TqpLowering *l, const TqpQueryParts *parts, const TqpNode *node) {
+    uint32_t n = (uint32_t)list_length(parts->sort);
+    TqpSortKey *keys = palloc(sizeof(*keys) * n);
+    ListCell *lc;
+    foreach (lc, parts->sort)
+        keys[foreach_current_index(lc)] = *(TqpSortKey *)lfirst(lc);
+    return tqp_ir_sort(l->arena, node, n, keys);
+}
+
+static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
+    const TqpNode *node = build_scan(l);
+    uint32_t noutputs = (uint32_t)list_length(l->outputs);
+    if (node != NULL && parts->where != NULL)
+        node = tqp_ir_filter(l->arena, node, parts->where);
+    if (node != NULL && l->grouped)
+        node = build_aggregate(l, node);
+    if (node != NULL && parts->having != NULL)
+        node = tqp_ir_filter(l->arena, node, parts->having);
+    if (node != NULL)
+        node = build_project(l, node, noutputs);
+    if (node != NULL && l->query->distinctClause != NIL)
+        node = tqp_ir_aggregate(l->arena, node, noutputs, columns_of(l, node, noutputs), 0, NULL);
+    if (node != NULL && parts->sort != NIL)
+        node = build_sort(l, parts, node);
+    if (node != NULL && (parts->count != NULL || parts->offset != NULL))
+        node = tqp_ir_limit(l->arena, node, parts->count, parts->offset);
+    if (node != NULL && !parts->tail && noutputs > parts->ntargets)
+        node = tqp_ir_project(l->arena, node, parts->ntargets,
+                              columns_of(l, node, parts->ntargets));
+    return node;
+}
+
+/* A scan needs a column to know its rows by: the first that the cache can hold. */
+static bool ensure_column(TqpLowering *l) {
+    for (AttrNumber attnum = 1; l->ncolumns == 0; attnum++) {
+        Oid type, collation;
+        int32 typmod;
+        HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid),
+                                          Int16GetDatum(attnum));
+        if (!HeapTupleIsValid(tuple)) {
+            tqp_lower_fail(l, "no column that the cache can hold");
+            return false;
+        }
+        bool dropped = ((Form_pg_attribute)GETSTRUCT(tuple))->attisdropped;
+        ReleaseSysCache(tuple);
+        if (dropped)
+            continue;
+        get_atttypetypmodcoll(l->relid, attnum, &type, &typmod, &collation);
+        tqp_lower_expr(l, (Node *)makeVar((int)l->rtindex, attnum, type, typmod, collation, 0));
+    }
+    return true;
+}
+
+static List *output_vars(TqpLowering *l, uint32_t n) {
+    List *vars = NIL;
+    ListCell *lc;
+    foreach (lc, l->outputs) {
+        const TqpOutput *o = lfirst(lc);
+        int index = foreach_current_index(lc);
+        if (index < (int)n)
+            vars = lappend(vars, makeVar(INDEX_VAR, (AttrNumber)(index + 1), o->type, o->typmod,
+                                         o->collation, 0));
+    }
+    return vars;
+}
+
+/* Constant targets in the tail leave the engine without a column: rows are then told by this one. */
+static void ensure_output(TqpLowering *l) {
+    if (l->outputs == NIL)
+        tqp_lower_output(l, tqp_ir_const_bool(l->arena, true), makeBoolConst(true, false), true);
+}
+
+const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan) {
+    if (!ensure_column(l))
+        return NULL;
+    ensure_output(l);
+    plan->attnums = l->attnums;
+    plan->functions = l->functions;
+    plan->params = l->params;
+    plan->columns =
+        output_vars(l, parts->tail ? (uint32_t)list_length(l->outputs) : parts->ntargets);
+    return build(l, parts);
+}
+
+/* Keep the columns that the optimised scan reads. */
+static void narrow_scan(TqpPlan *plan, const TqpScanColumns *kept) {
+    List *attnums = NIL;
+    for (uint32_t i = 0; i < kept->ncolumns; i++)
+        attnums = lappend_int(attnums, list_nth_int(plan->attnums, (int)kept->columns[i]));
+    plan->attnums = attnums;
+}
+
+const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan *plan,
+                                  const char **reason) {
+    TqpScanColumns kept = {0};
+    TqpOptOptions options = {
+        .disabled = tqp_disabled_passes, .nrelations = 1, .scan_columns = &kept};
+    TqpError error = {0};
+    TqpString printed = {0};
+    const TqpNode *optimised = NULL;
+    if (tqp_ir_check(node, &error) != TQP_OK ||
+        tqp_opt_run(arena, node, &options, &optimised, &error) != TQP_OK) {
+        *reason = psprintf("%s: %s", tqp_status_name(error.status), error.message);
+        return NULL;
+    }
+    narrow_scan(plan, &kept);
+    tqp_ir_print(optimised, &printed);
+    if (!printed.failed)
+        plan->ir = pstrdup(printed.data);
+    *reason = printed.failed ? "out of memory" : NULL;
+    tqp_string_free(&printed);
+    return *reason == NULL ? optimised : NULL;
+}

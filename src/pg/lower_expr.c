@@ -1,0 +1,417 @@
+/*
+ * Scalar expressions: one small function per node type.  Subexpressions without columns become
+ * parameters that PostgreSQL evaluates at execution start, so anything may stand there.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/pg_locale.h"
+
+#include "pg/cache.h"
+#include "pg/lower.h"
+#include "pg/value.h"
+
+const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...) {
+    StringInfoData buf;
+    initStringInfo(&buf);
+    for (;;) {
+        va_list args;
+        va_start(args, fmt);
+        int needed = appendStringInfoVA(&buf, fmt, args);
+        va_end(args);
+        if (needed == 0)
+            break;
+        enlargeStringInfo(&buf, needed);
+    }
+    l->reason = buf.data;
+    return NULL;
+}
+
+static bool finds_column(Node *node, void *context) {
+    if (node == NULL)
+        return false;
+    if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, CaseTestExpr) || IsA(node, GroupingFunc))
+        return true;
+    return expression_tree_walker(node, finds_column, context);
+}
+
+bool tqp_lower_is_constant(Node *node) {
+    return !finds_column(node, NULL);
+}
+
+bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type) {
+    const char *reason = "text without a collation";
+    Oid typid = kind == TQP_TYPE_BPCHAR ? BPCHAROID : TEXTOID;
+    if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+        reason = "nondeterministic collation";
+    else if (OidIsValid(collation) && tqp_pg_type(typid, -1, collation, type, &reason))
+        return true;
+    l->reason = reason;
+    return false;
+}
+
+const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type) {
+    if (e == NULL || tqp_type_equal(e->type, type))
+        return e;
+    if (e->op == TQP_OP_CONST && (e->value.is_null || e->type.kind == type.kind) &&
+        e->type.scale == type.scale)
+        return tqp_ir_const(l->arena, type, &e->value);
+    if (e->op == TQP_OP_PARAM && e->type.kind == type.kind && e->type.scale == type.scale)
+        return tqp_ir_param(l->arena, e->index, type);
+    return tqp_ir_call1(l->arena, TQP_OP_CAST, type, e);
+}
+
+bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs) {
+    const TqpType *type = NULL;
+    for (uint32_t i = 0; i < n && type == NULL; i++)
+        if (exprs[i]->op != TQP_OP_CONST || !exprs[i]->value.is_null)
+            type = &exprs[i]->type;
+    if (type == NULL)
+        type = &exprs[0]->type;
+    for (uint32_t i = 0; i < n; i++) {
+        bool null = exprs[i]->op == TQP_OP_CONST && exprs[i]->value.is_null;
+        if (!null && (exprs[i]->type.kind != type->kind || exprs[i]->type.scale != type->scale)) {
+            tqp_lower_fail(l, "alternatives of different numeric scales");
+            return false;
+        }
+        exprs[i] = tqp_lower_cast(l, exprs[i], *type);
+    }
+    return true;
+}
+
+static TqpPlanParam *find_param(TqpLowering *l, Node *node, TqpType type, TqpRounding rounding,
+                                uint32_t *index) {
+    ListCell *lc;
+    foreach (lc, l->params) {
+        TqpPlanParam *p = lfirst(lc);
+        *index = (uint32_t)foreach_current_index(lc);
+        if (p->rounding == rounding && tqp_type_equal(p->type, type) && equal(p->expr, node))
+            return p;
+    }
+    return NULL;
+}
+
+const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type, TqpRounding rounding) {
+    uint32_t index;
+    if (find_param(l, node, type, rounding, &index) == NULL) {
+        TqpPlanParam *p = palloc(sizeof(*p));
+        *p = (TqpPlanParam){.expr = node, .type = type, .rounding = rounding};
+        index = (uint32_t)list_length(l->params);
+        l->params = lappend(l->params, p);
+    }
+    return tqp_ir_param(l->arena, index, type);
+}
+
+static bool node_type(TqpLowering *l, Node *node, TqpType *type) {
+    const char *reason = "type";
+    Oid collation = exprCollation(node);
+    if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+        reason = "nondeterministic collation";
+    else if (tqp_pg_type(exprType(node), exprTypmod(node), collation, type, &reason))
+        return true;
+    l->reason = reason;
+    return false;
+}
+
+static const TqpExpr *lower_const(TqpLowering *l, Node *node) {
+    const Const *c = (const Const *)node;
+    TqpType type = {.kind = TQP_TYPE_NUM};
+    TqpValue value = {.is_null = c->constisnull};
+    if (c->consttype == NUMERICOID) {
+        if (!c->constisnull &&
+            !tqp_value_numeric_scale(DatumGetNumeric(c->constvalue), &type.scale))
+            return tqp_lower_fail(l, "numeric NaN or infinity");
+    } else if (!node_type(l, node, &type)) {
+        return NULL;
+    }
+    if (!c->constisnull && !tqp_value_from_datum(l->arena, c->constvalue, c->consttype, type,
+                                                 TQP_ROUND_EXACT, &value))
+        return tqp_lower_fail(l, "constant of type %s", format_type_be(c->consttype));
+    return tqp_ir_const(l->arena, type, &value);
+}
+
+static const TqpExpr *lower_constant_expr(TqpLowering *l, Node *node) {
+    TqpType type;
+    if (exprType(node) == NUMERICOID)
+        return tqp_lower_fail(l, "numeric parameter outside of a comparison");
+    if (!node_type(l, node, &type))
+        return NULL;
+    return tqp_lower_param(l, node, type, TQP_ROUND_EXACT);
+}
+
+static const TqpExpr *lower_var(TqpLowering *l, Node *node) {
+    const Var *var = (const Var *)node;
+    TqpType type;
+    int index;
+    if (var->varlevelsup != 0 || var->varno != (int)l->rtindex)
+        return tqp_lower_fail(l, "reference to another query level");
+    if (var->varattno <= 0)
+        return tqp_lower_fail(l, var->varattno == 0 ? "whole-row reference" : "system column");
+    if (l->grouped)
+        return tqp_lower_fail(l, "column that is not a grouping key");
+    if (!node_type(l, node, &type))
+        return NULL;
+    ListCell *lc;
+    foreach (lc, l->attnums) {
+        if (lfirst_int(lc) == var->varattno)
+            return tqp_ir_col(l->arena, (uint32_t)foreach_current_index(lc), type);
+    }
+    index = (int)l->ncolumns++;
+    l->attnums = lappend_int(l->attnums, var->varattno);
+    l->types = repalloc(l->types, sizeof(TqpType) * l->ncolumns);
+    l->names = repalloc(l->names, sizeof(char *) * l->ncolumns);
+    l->types[index] = type;
+    l->names[index] = get_attname(l->relid, var->varattno, false);
+    return tqp_ir_col(l->arena, (uint32_t)index, type);
+}
+
+static bool lower_list(TqpLowering *l, List *nodes, const TqpExpr **out) {
+    ListCell *lc;
+    foreach (lc, nodes) {
+        const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
+        if (e == NULL)
+            return false;
+        out[foreach_current_index(lc)] = e;
+    }
+    return true;
+}
+
+static const TqpExpr *lower_bool(TqpLowering *l, Node *node) {
+    const BoolExpr *b = (const BoolExpr *)node;
+    uint32_t n = (uint32_t)list_length(b->args);
+    TqpType type = {.kind = TQP_TYPE_BOOL};
+    const TqpExpr **args = palloc(sizeof(*args) * n);
+    if (!lower_list(l, b->args, args))
+        return NULL;
+    TqpOp op = b->boolop == AND_EXPR ? TQP_OP_AND : b->boolop == OR_EXPR ? TQP_OP_OR : TQP_OP_NOT;
+    return tqp_ir_call(l->arena, op, type, n, args);
+}
+
+static const TqpExpr *negate(TqpLowering *l, const TqpExpr *e) {
+    TqpType type = {.kind = TQP_TYPE_BOOL};
+    return tqp_ir_call1(l->arena, TQP_OP_NOT, type, e);
+}
+
+static const TqpExpr *lower_test(TqpLowering *l, TqpOp op, bool negated, Expr *arg) {
+    TqpType type = {.kind = TQP_TYPE_BOOL};
+    const TqpExpr *e = tqp_lower_expr(l, (Node *)arg);
+    if (e == NULL)
+        return NULL;
+    e = tqp_ir_call1(l->arena, op, type, e);
+    return negated ? negate(l, e) : e;
+}
+
+static const TqpExpr *lower_null_test(TqpLowering *l, Node *node) {
+    const NullTest *t = (const NullTest *)node;
+    if (t->argisrow)
+        return tqp_lower_fail(l, "row test");
+    return lower_test(l, TQP_OP_IS_NULL, t->nulltesttype == IS_NOT_NULL, t->arg);
+}
+
+static const TqpExpr *lower_boolean_test(TqpLowering *l, Node *node) {
+    static const struct {
+        TqpOp op;
+        bool negated;
+    } tests[] = {
+        [IS_TRUE] = {TQP_OP_IS_TRUE, false},   [IS_NOT_TRUE] = {TQP_OP_IS_TRUE, true},
+        [IS_FALSE] = {TQP_OP_IS_FALSE, false}, [IS_NOT_FALSE] = {TQP_OP_IS_FALSE, true},
+        [IS_UNKNOWN] = {TQP_OP_IS_NULL, false}, [IS_NOT_UNKNOWN] = {TQP_OP_IS_NULL, true},
+    };
+    const BooleanTest *t = (const BooleanTest *)node;
+    return lower_test(l, tests[t->booltesttype].op, tests[t->booltesttype].negated, t->arg);
+}
+
+static const TqpExpr *lower_op(TqpLowering *l, Node *node) {
+    const OpExpr *op = (const OpExpr *)node;
+    return tqp_lower_function(l, op->opfuncid, op->args, op->inputcollid, node);
+}
+
+static const TqpExpr *lower_func(TqpLowering *l, Node *node) {
+    const FuncExpr *f = (const FuncExpr *)node;
+    if (f->funcvariadic || f->funcretset)
+        return tqp_lower_fail(l, "function %s", get_func_name(f->funcid));
+    return tqp_lower_function(l, f->funcid, f->args, f->inputcollid, node);
+}
+
+static const TqpExpr *lower_distinct(TqpLowering *l, Node *node) {
+    const DistinctExpr *d = (const DistinctExpr *)node;
+    TqpOp op;
+    if (!tqp_lower_comparison_op(d->opfuncid, &op) || op != TQP_OP_EQ)
+        return tqp_lower_fail(l, "IS DISTINCT FROM of type %s",
+                              format_type_be(exprType(linitial(d->args))));
+    return tqp_lower_compare(l, TQP_OP_DISTINCT, linitial(d->args), lsecond(d->args),
+                             d->inputcollid);
+}
+
+static const TqpExpr *lower_nullif(TqpLowering *l, Node *node) {
+    const NullIfExpr *n = (const NullIfExpr *)node;
+    TqpOp op;
+    if (!tqp_lower_comparison_op(n->opfuncid, &op) || op != TQP_OP_EQ)
+        return tqp_lower_fail(l, "NULLIF of type %s", format_type_be(n->opresulttype));
+    const TqpExpr *value = tqp_lower_expr(l, linitial(n->args));
+    const TqpExpr *same = tqp_lower_compare(l, TQP_OP_EQ, linitial(n->args), lsecond(n->args),
+                                            n->inputcollid);
+    if (value == NULL || same == NULL)
+        return NULL;
+    const TqpExpr *args[3] = {same, tqp_ir_const_null(l->arena, value->type), value};
+    return tqp_ir_call(l->arena, TQP_OP_CASE, value->type, 3, args);
+}
+
+/* Values stand at odd places and last; they are brought to one type. */
+static const TqpExpr *finish_case(TqpLowering *l, uint32_t n, const TqpExpr **args) {
+    uint32_t nvalues = 0;
+    const TqpExpr **values = palloc(sizeof(*values) * n);
+    for (uint32_t i = 1; i < n; i += 2)
+        values[nvalues++] = args[i];
+    values[nvalues++] = args[n - 1];
+    if (!tqp_lower_unify(l, nvalues, values))
+        return NULL;
+    for (uint32_t i = 1, v = 0; i < n; i += 2)
+        args[i] = values[v++];
+    args[n - 1] = values[nvalues - 1];
+    return tqp_ir_call(l->arena, TQP_OP_CASE, values[0]->type, n, args);
+}
+
+static const TqpExpr *lower_case_arms(TqpLowering *l, const CaseExpr *c) {
+    uint32_t n = 0;
+    const TqpExpr **args = palloc(sizeof(*args) * (2 * (uint32_t)list_length(c->args) + 1));
+    ListCell *lc;
+    foreach (lc, c->args) {
+        const CaseWhen *when = lfirst(lc);
+        args[n] = tqp_lower_expr(l, (Node *)when->expr);
+        if (args[n++] == NULL)
+            return NULL;
+        args[n] = tqp_lower_expr(l, (Node *)when->result);
+        if (args[n++] == NULL)
+            return NULL;
+    }
+    args[n] = c->defresult != NULL ? tqp_lower_expr(l, (Node *)c->defresult)
+                                   : tqp_ir_const_null(l->arena, args[1]->type);
+    if (args[n++] == NULL)
+        return NULL;
+    return finish_case(l, n, args);
+}
+
+static const TqpExpr *lower_case(TqpLowering *l, Node *node) {
+    const CaseExpr *c = (const CaseExpr *)node;
+    const TqpExpr *outer = l->case_arg, *result;
+    if (c->arg != NULL) {
+        const TqpExpr *arg = tqp_lower_expr(l, (Node *)c->arg);
+        if (arg == NULL)
+            return NULL;
+        l->case_arg = arg;
+    }
+    result = lower_case_arms(l, c);
+    l->case_arg = outer;
+    return result;
+}
+
+static const TqpExpr *lower_case_test(TqpLowering *l, Node *node) {
+    return l->case_arg != NULL ? l->case_arg : tqp_lower_fail(l, "CASE operand");
+}
+
+static const TqpExpr *lower_choice(TqpLowering *l, TqpOp op, List *nodes, Oid collation) {
+    uint32_t n = (uint32_t)list_length(nodes);
+    const TqpExpr **args = palloc(sizeof(*args) * n);
+    TqpType type;
+    if (!lower_list(l, nodes, args) || !tqp_lower_unify(l, n, args))
+        return NULL;
+    if (op != TQP_OP_COALESCE && tqp_type_class(args[0]->type.kind) == TQP_CLASS_TEXT) {
+        if (!tqp_lower_text_type(l, args[0]->type.kind, collation, &type))
+            return NULL;
+        for (uint32_t i = 0; i < n; i++)
+            args[i] = tqp_lower_cast(l, args[i], type);
+    }
+    return tqp_ir_call(l->arena, op, args[0]->type, n, args);
+}
+
+static const TqpExpr *lower_coalesce(TqpLowering *l, Node *node) {
+    return lower_choice(l, TQP_OP_COALESCE, ((const CoalesceExpr *)node)->args, InvalidOid);
+}
+
+static const TqpExpr *lower_minmax(TqpLowering *l, Node *node) {
+    const MinMaxExpr *m = (const MinMaxExpr *)node;
+    if (m->minmaxtype == BOOLOID)
+        return tqp_lower_fail(l, "greatest of booleans");
+    return lower_choice(l, m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST, m->args,
+                        m->inputcollid);
+}
+
+static const TqpExpr *lower_array(TqpLowering *l, Node *node) {
+    return tqp_lower_array(l, (const ScalarArrayOpExpr *)node);
+}
+
+static bool is_varlena_text(Oid type) {
+    return type == TEXTOID || type == VARCHAROID;
+}
+
+static const TqpExpr *lower_relabel(TqpLowering *l, Node *node) {
+    const RelabelType *r = (const RelabelType *)node;
+    Oid from = exprType((Node *)r->arg);
+    if (from != r->resulttype && !(is_varlena_text(from) && is_varlena_text(r->resulttype)))
+        return tqp_lower_fail(l, "cast from %s to %s", format_type_be(from),
+                              format_type_be(r->resulttype));
+    return tqp_lower_expr(l, (Node *)r->arg);
+}
+
+static const TqpExpr *lower_collate(TqpLowering *l, Node *node) {
+    const CollateExpr *c = (const CollateExpr *)node;
+    const TqpExpr *e = tqp_lower_expr(l, (Node *)c->arg);
+    TqpType type;
+    if (e == NULL || !tqp_lower_text_type(l, e->type.kind, c->collOid, &type))
+        return NULL;
+    return tqp_lower_cast(l, e, type);
+}
+
+static const struct {
+    NodeTag tag;
+    const TqpExpr *(*lower)(TqpLowering *l, Node *node);
+} rules[] = {
+    {T_Var, lower_var},
+    {T_OpExpr, lower_op},
+    {T_FuncExpr, lower_func},
+    {T_BoolExpr, lower_bool},
+    {T_NullTest, lower_null_test},
+    {T_BooleanTest, lower_boolean_test},
+    {T_DistinctExpr, lower_distinct},
+    {T_NullIfExpr, lower_nullif},
+    {T_CaseExpr, lower_case},
+    {T_CaseTestExpr, lower_case_test},
+    {T_CoalesceExpr, lower_coalesce},
+    {T_MinMaxExpr, lower_minmax},
+    {T_ScalarArrayOpExpr, lower_array},
+    {T_RelabelType, lower_relabel},
+    {T_CollateExpr, lower_collate},
+};
+
+static const TqpExpr *find_input(TqpLowering *l, Node *node) {
+    ListCell *lc;
+    foreach (lc, l->inputs) {
+        const TqpInput *input = lfirst(lc);
+        if (equal(input->expr, node))
+            return input->ir;
+    }
+    return NULL;
+}
+
+const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {
+    check_stack_depth();
+    const TqpExpr *found = l->grouped ? find_input(l, node) : NULL;
+    if (found != NULL)
+        return found;
+    if (IsA(node, Const))
+        return lower_const(l, node);
+    if (tqp_lower_is_constant(node))
+        return lower_constant_expr(l, node);
+    for (size_t i = 0; i < lengthof(rules); i++)
+        if (nodeTag(node) == rules[i].tag)
+            return rules[i].lower(l, node);
+    return tqp_lower_fail(l, IsA(node, Aggref) ? "aggregate that PostgreSQL finishes"
+                                               : "expression of node type %d",
+                          (int)nodeTag(node));
+}

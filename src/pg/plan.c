@@ -1,0 +1,90 @@
+/*
+ * TqpPlan to and from a list of plain nodes, which copyObject and the plan cache understand.
+ */
+#include "postgres.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
+
+#include "pg/plan.h"
+
+enum {
+    ITEM_IR,
+    ITEM_ORIGINAL,
+    ITEM_RTINDEX,
+    ITEM_ATTNUMS,
+    ITEM_FUNCTIONS,
+    ITEM_PARAMS,
+    ITEM_COLUMNS,
+    ITEM_TARGETS,
+    ITEM_QUALS,
+    ITEM_SORT,
+    ITEM_LIMIT,
+    ITEM_COUNT
+};
+
+static List *pack_params(List *params) {
+    List *packed = NIL;
+    ListCell *lc;
+    foreach (lc, params) {
+        const TqpPlanParam *p = lfirst(lc);
+        char type[32];
+        tqp_type_print(p->type, type);
+        packed = lappend(
+            packed, list_make3(p->expr, makeString(pstrdup(type)), makeInteger((int)p->rounding)));
+    }
+    return packed;
+}
+
+static List *unpack_params(List *packed) {
+    List *params = NIL;
+    ListCell *lc;
+    foreach (lc, packed) {
+        List *item = lfirst(lc);
+        TqpPlanParam *p = palloc0(sizeof(*p));
+        const char *type = strVal(lsecond(item));
+        p->expr = linitial(item);
+        if (!tqp_type_parse(type, (uint32_t)strlen(type), &p->type))
+            elog(ERROR, "unknown tensor type \"%s\"", type);
+        p->rounding = (TqpRounding)intVal(lthird(item));
+        params = lappend(params, p);
+    }
+    return params;
+}
+
+List *tqp_plan_pack(const TqpPlan *plan) {
+    const TqpPlanTail *tail = &plan->tail;
+    List *sort = list_make4(tail->sort_columns, tail->sort_operators, tail->sort_collations,
+                            tail->sort_nulls_first);
+    List *list = list_make5(makeString(plan->ir), plan->original, makeInteger((int)plan->rtindex),
+                            plan->attnums, plan->functions);
+    list = lappend(list, pack_params(plan->params));
+    list = lappend(list, plan->columns);
+    list = lappend(list, tail->targets);
+    list = lappend(list, tail->quals);
+    list = lappend(list, sort);
+    return lappend(list, list_make2_int(tail->limit_param, tail->offset_param));
+}
+
+void tqp_plan_unpack(List *list, TqpPlan *plan) {
+    TqpPlanTail *tail = &plan->tail;
+    if (list_length(list) != ITEM_COUNT)
+        elog(ERROR, "malformed TqpScan plan");
+    plan->ir = strVal(list_nth(list, ITEM_IR));
+    plan->original = list_nth(list, ITEM_ORIGINAL);
+    plan->rtindex = (Index)intVal(list_nth(list, ITEM_RTINDEX));
+    plan->attnums = list_nth(list, ITEM_ATTNUMS);
+    plan->functions = list_nth(list, ITEM_FUNCTIONS);
+    plan->params = unpack_params(list_nth(list, ITEM_PARAMS));
+    plan->columns = list_nth(list, ITEM_COLUMNS);
+    tail->targets = list_nth(list, ITEM_TARGETS);
+    tail->quals = list_nth(list, ITEM_QUALS);
+    List *sort = list_nth(list, ITEM_SORT);
+    tail->sort_columns = linitial(sort);
+    tail->sort_operators = lsecond(sort);
+    tail->sort_collations = lthird(sort);
+    tail->sort_nulls_first = lfourth(sort);
+    List *limit = list_nth(list, ITEM_LIMIT);
+    tail->limit_param = linitial_int(limit);
+    tail->offset_param = lsecond_int(limit);
+}

@@ -1,0 +1,228 @@
+/*
+ * The planner hook: PostgreSQL plans every query as always; a query that is worth it gets that plan
+ * wrapped in one of ours, which carries the lowered copy.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "pg/compat.h"
+#include "pg/control.h"
+#include "pg/lower.h"
+#include "pg/plan.h"
+#include "pg/planner.h"
+#include "pg/scan_node.h"
+#include "pg/tqp_pg.h"
+
+static planner_hook_type previous_planner_hook;
+static char last_reason[200];
+
+const char *tqp_planner_last_reason(void) {
+    return last_reason[0] != '\0' ? last_reason : NULL;
+}
+
+static bool is_user_table(const RangeTblEntry *rte) {
+    return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId;
+}
+
+/* A conjunct `column = constant` on the sole column of the primary key: an index look-up. */
+static bool is_point_lookup(const Query *q, Oid relid) {
+    ListCell *lc;
+    Node *quals = q->jointree->quals;
+    List *conjuncts = quals == NULL ? NIL
+                      : is_andclause(quals) ? ((BoolExpr *)quals)->args
+                                            : list_make1(quals);
+    if (conjuncts == NIL)
+        return false;
+    Relation rel = RelationIdGetRelation(relid);
+    if (rel == NULL)
+        return false;
+    List *indexes = RelationGetIndexList(rel);
+    Oid key = rel->rd_pkindex;
+    RelationClose(rel);
+    list_free(indexes);
+    HeapTuple tuple = OidIsValid(key) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(key)) : NULL;
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Form_pg_index index = (Form_pg_index)GETSTRUCT(tuple);
+    AttrNumber attnum = index->indnkeyatts == 1 ? index->indkey.values[0] : InvalidAttrNumber;
+    ReleaseSysCache(tuple);
+    foreach (lc, conjuncts) {
+        const OpExpr *op = lfirst(lc);
+        if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+            continue;
+        const Var *var = linitial(op->args);
+        const Node *other = lsecond(op->args);
+        if (IsA(var, Var) && var->varattno == attnum && (IsA(other, Const) || IsA(other, Param)) &&
+            get_oprrest(op->opno) == F_EQSEL)
+            return true;
+    }
+    return false;
+}
+
+/* Could a plan over this table reach the cost gate?  A full scan is what we would replace. */
+static bool is_large(Oid relid) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    Form_pg_class form = (Form_pg_class)GETSTRUCT(tuple);
+    double pages = form->relpages, rows = form->reltuples;
+    ReleaseSysCache(tuple);
+    if (rows < 0) /* never vacuumed: the planner looks at the file */
+        return true;
+    /* Sorting or grouping costs a small multiple of the scan. */
+    return 8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
+}
+
+/* First look: is there a user table that is large enough?  Nothing is copied before this. */
+static bool is_worth_a_look(const Query *q) {
+    ListCell *lc;
+    bool large = false;
+    if (!tqp_enabled || q->commandType != CMD_SELECT || q->utilityStmt != NULL ||
+        q->rtable == NIL || IsParallelWorker() || !tqp_extension_active())
+        return false;
+    foreach (lc, q->rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (is_user_table(rte))
+            large = large || tqp_force || is_large(rte->relid);
+    }
+    if (!large || tqp_force)
+        return large;
+    const RangeTblEntry *first = linitial(q->rtable);
+    return list_length(q->rtable) > 1 || !is_user_table(first) ||
+           !is_point_lookup(q, first->relid);
+}
+
+static List *scan_targets(const Query *query, bool as_vars) {
+    List *targets = NIL;
+    ListCell *lc;
+    foreach (lc, query->targetList) {
+        const TargetEntry *old = lfirst(lc);
+        if (old->resjunk) /* sort keys stay inside */
+            continue;
+        TargetEntry *target = flatCopyTargetEntry((TargetEntry *)old);
+        Node *expr = (Node *)old->expr;
+        target->resno = (AttrNumber)(list_length(targets) + 1);
+        target->ressortgroupref = 0;
+        if (as_vars)
+            target->expr = (Expr *)makeVar(INDEX_VAR, target->resno, exprType(expr),
+                                           exprTypmod(expr), exprCollation(expr), 0);
+        targets = lappend(targets, target);
+    }
+    return targets;
+}
+
+static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *plan) {
+    CustomScan *scan = makeNode(CustomScan);
+    Plan *base = &scan->scan.plan;
+    const Plan *old = original->planTree;
+    plan->original = original;
+    base->startup_cost = old->startup_cost;
+    base->total_cost = old->total_cost;
+    base->plan_rows = old->plan_rows;
+    base->plan_width = old->plan_width;
+    base->targetlist = scan_targets(query, true);
+    scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
+    scan->custom_scan_tlist = scan_targets(query, false);
+    scan->custom_relids = bms_make_singleton((int)plan->rtindex);
+    scan->custom_private = tqp_plan_pack(plan);
+    scan->methods = &tqp_scan_methods;
+
+    PlannedStmt *stmt = makeNode(PlannedStmt);
+    *stmt = *original;
+    stmt->planTree = base;
+    stmt->subplans = NIL;
+    stmt->rewindPlanIDs = NULL;
+    stmt->paramExecTypes = NIL;
+    stmt->parallelModeNeeded = false;
+    stmt->jitFlags = 0;
+    return stmt;
+}
+
+/* Frees the arena whatever happens; false with *reason set when the query stays with PostgreSQL. */
+static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
+                              const char **reason) {
+    TqpArena arena = {0};
+    volatile bool ok = false;
+    PG_TRY();
+    {
+        const TqpNode *node = tqp_lower_query(&arena, query, bound_params, plan, reason);
+        ok = node != NULL && tqp_lower_optimise(&arena, node, plan, reason) != NULL;
+    }
+    PG_CATCH();
+    {
+        tqp_arena_free(&arena);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    tqp_arena_free(&arena);
+    return ok;
+}
+
+static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo bound_params,
+                            const char **reason) {
+    TqpPlan plan = {0};
+    return lower(query, bound_params, &plan, reason) ? wrap(original, query, &plan) : NULL;
+}
+
+static PlannedStmt *plan_as_always(Query *parse, const char *query_string, int cursor_options,
+                                   ParamListInfo bound_params) {
+    if (previous_planner_hook != NULL)
+        return previous_planner_hook(parse, query_string, cursor_options, bound_params);
+    return standard_planner(parse, query_string, cursor_options, bound_params);
+}
+
+PlannedStmt *tqp_planner_force(Query *query, const char *query_string, const char **reason) {
+    *reason = tqp_planner_shape(query, 0);
+    if (*reason != NULL)
+        return NULL;
+    Query *copy = copyObject(query);
+    PlannedStmt *original = plan_as_always(query, query_string, 0, NULL);
+    return offload(original, copy, NULL, reason);
+}
+
+static void decline(const PlannedStmt *stmt, const char *query_string, const char *reason) {
+    strlcpy(last_reason, reason, sizeof(last_reason));
+    tqp_control_log(TQP_OUTCOME_DECLINED, stmt->queryId, query_string, reason, 0, 0);
+}
+
+static PlannedStmt *plan_query(Query *parse, const char *query_string, int cursor_options,
+                               ParamListInfo bound_params) {
+    if (!is_worth_a_look(parse)) {
+        last_reason[0] = '\0';
+        return plan_as_always(parse, query_string, cursor_options, bound_params);
+    }
+    const char *reason = tqp_planner_shape(parse, cursor_options);
+    Query *copy = reason == NULL ? copyObject(parse) : NULL;
+    PlannedStmt *original = plan_as_always(parse, query_string, cursor_options, bound_params);
+    PlannedStmt *stmt = NULL;
+    last_reason[0] = '\0'; /* planning may have planned other queries */
+    if (!tqp_force && original->planTree->total_cost < tqp_min_cost)
+        return original;
+    if (copy != NULL)
+        stmt = offload(original, copy, bound_params, &reason);
+    if (stmt != NULL)
+        return stmt;
+    decline(original, query_string, reason);
+    return original;
+}
+
+void tqp_planner_init(void) {
+    previous_planner_hook = planner_hook;
+    planner_hook = plan_query;
+}

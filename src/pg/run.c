@@ -1,0 +1,113 @@
+/*
+ * One execution on the engine: parse the IR, evaluate parameters, pin the table under the snapshot,
+ * bind, run.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+
+#include "pg/params.h"
+#include "pg/scan_node.h"
+#include "pg/tqp_pg.h"
+
+void tqp_run_free(TqpRun *run) {
+    tqp_result_free(&run->result);
+    memset(&run->result, 0, sizeof(run->result));
+    if (run->pin != NULL) {
+        TqpPin *pin = run->pin;
+        run->pin = NULL;
+        tqp_cache_unpin(pin);
+    }
+    if (run->program != NULL)
+        tqp_query_free_stats(&run->query, run->program);
+    run->program = NULL;
+    run->node = NULL;
+    tqp_arena_free(&run->arena);
+}
+
+static double lap(instr_time *start) {
+    instr_time now, elapsed;
+    INSTR_TIME_SET_CURRENT(now);
+    elapsed = now;
+    INSTR_TIME_SUBTRACT(elapsed, *start);
+    *start = now;
+    return INSTR_TIME_GET_MILLISEC(elapsed);
+}
+
+static bool failed(const TqpError *error, const char **reason) {
+    *reason = error->message[0] != '\0'
+                  ? psprintf("%s: %s", tqp_status_name(error->status), error->message)
+                  : tqp_status_name(error->status);
+    return false;
+}
+
+static const TqpBackend *backend(void) {
+    TqpIsa isa;
+    if (strcmp(tqp_backend_name, "ref") == 0)
+        return tqp_backend_ref();
+    if (!tqp_cpu_parse_isa(tqp_isa, &isa))
+        isa = tqp_cpu_best_isa();
+    return tqp_backend_cpu(isa);
+}
+
+static TqpPin *pin(TqpScanState *s, const char **reason) {
+    EState *estate = s->css.ss.ps.state;
+    Relation rel = ExecGetRangeTableRelation(estate, s->plan.rtindex);
+    int n = list_length(s->plan.attnums);
+    AttrNumber *attnums = palloc(sizeof(AttrNumber) * ((Size)n + 1));
+    for (int i = 0; i < n; i++)
+        attnums[i] = (AttrNumber)list_nth_int(s->plan.attnums, i);
+    return tqp_cache_pin(rel, estate->es_snapshot, n, attnums, &s->run.arena, reason);
+}
+
+bool tqp_run_bind(TqpScanState *s, const char **reason) {
+    TqpRun *run = &s->run;
+    TqpError error = {0};
+    instr_time clock;
+    TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8};
+    INSTR_TIME_SET_CURRENT(clock);
+    tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);
+    tqp_arena_init(&run->arena, &run->broker);
+    error.status = tqp_ir_parse(&run->arena, s->plan.ir, &run->node, &error);
+    if (error.status != TQP_OK)
+        return failed(&error, reason);
+    if (!tqp_params_evaluate(&s->css.ss.ps, s->plan.params, &run->arena, &s->params, reason))
+        return false;
+    run->parse_ms = lap(&clock);
+    run->pin = pin(s, reason);
+    run->pin_ms = lap(&clock);
+    if (run->pin == NULL)
+        return false;
+    const TqpRelation *rels[1] = {&run->pin->rel};
+    error.status =
+        tqp_program_bind(&run->arena, run->node, rels, 1, s->params,
+                         (uint32_t)list_length(s->plan.params), &options, &run->program, &error);
+    run->bind_ms = lap(&clock);
+    return error.status == TQP_OK || failed(&error, reason);
+}
+
+bool tqp_run_program(TqpScanState *s, const char **reason) {
+    TqpRun *run = &s->run;
+    instr_time clock;
+    if (!tqp_run_bind(s, reason))
+        return false;
+    INSTR_TIME_SET_CURRENT(clock);
+    run->query = (TqpQuery){
+        .backend = backend(),
+        .nthreads = tqp_threads > 0 ? tqp_threads : tqp_cpu_count(),
+        .broker = &run->broker,
+        .poll = tqp_pg_poll(),
+        .compare = tqp_pg_compare_text,
+        .instrument = s->css.ss.ps.instrument != NULL && s->css.ss.ps.instrument->need_timer,
+    };
+    const TqpRelation *rels[1] = {&run->pin->rel};
+    TqpStatus status = tqp_exec_run(&run->query, run->program, rels, 1, &run->result);
+    run->run_ms = lap(&clock);
+    if (status == TQP_OK)
+        return true;
+    CHECK_FOR_INTERRUPTS();
+    run->query.error.status = status;
+    return failed(&run->query.error, reason);
+}

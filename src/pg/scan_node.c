@@ -1,0 +1,138 @@
+/*
+ * Custom Scan (TqpScan): at its first tuple it runs the whole query on the engine, or replays it in
+ * PostgreSQL; either way all rows are there before the first is returned, so it can scan backward.
+ */
+#include "postgres.h"
+
+#include "catalog/objectaccess.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/compat.h"
+#include "pg/control.h"
+#include "pg/host_tail.h"
+#include "pg/scan_node.h"
+#include "pg/tqp_pg.h"
+
+static Node *create_state(CustomScan *scan);
+
+const CustomScanMethods tqp_scan_methods = {"TqpScan", create_state};
+
+/* Functions that the engine computes itself still need the caller's EXECUTE privilege. */
+static void check_functions(List *functions) {
+    ListCell *lc;
+    foreach (lc, functions) {
+        Oid funcid = lfirst_oid(lc);
+        AclResult result = tqp_compat_function_acl(funcid);
+        if (result != ACLCHECK_OK)
+            aclcheck_error(result, OBJECT_FUNCTION, get_func_name(funcid));
+        InvokeFunctionExecuteHook(funcid);
+    }
+}
+
+/* Registered on the query's memory context: frees what malloc and mmap gave, also on abort. */
+static void release(void *arg) {
+    tqp_run_free(arg);
+}
+
+static void begin_scan(CustomScanState *node, EState *estate, int eflags) {
+    TqpScanState *s = (TqpScanState *)node;
+    CustomScan *scan = (CustomScan *)node->ss.ps.plan;
+    tqp_plan_unpack(scan->custom_private, &s->plan);
+    if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+        return;
+    check_functions(s->plan.functions);
+    MemoryContextCallback *callback =
+        MemoryContextAllocZero(estate->es_query_cxt, sizeof(*callback));
+    callback->func = release;
+    callback->arg = &s->run;
+    MemoryContextRegisterResetCallback(estate->es_query_cxt, callback);
+}
+
+static double total_ms(const TqpScanState *s) {
+    const TqpRun *r = &s->run;
+    return r->parse_ms + r->pin_ms + r->bind_ms + r->run_ms + r->tail_ms + s->replay_ms;
+}
+
+static void execute(TqpScanState *s) {
+    EState *estate = s->css.ss.ps.state;
+    const char *reason = NULL;
+    MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+    bool done = tqp_run_program(s, &reason);
+    if (done && s->plan.tail.targets != NIL)
+        done = tqp_host_tail(s, &reason);
+    else if (done)
+        s->reader = tqp_result_reader(&s->run.result, s->plan.columns);
+    if (!done) {
+        CHECK_FOR_INTERRUPTS();
+        s->replay_reason = reason != NULL ? reason : "unknown";
+        tqp_replay(s);
+    }
+    if (s->reader != NULL)
+        s->rows = s->run.result.nrows;
+    s->executed = true;
+    tqp_control_log(done ? TQP_OUTCOME_OFFLOADED : TQP_OUTCOME_REPLAYED,
+                    estate->es_plannedstmt->queryId, estate->es_sourceText, s->replay_reason,
+                    total_ms(s), s->rows);
+    MemoryContextSwitchTo(old);
+}
+
+static TupleTableSlot *exec_scan(CustomScanState *node) {
+    TqpScanState *s = (TqpScanState *)node;
+    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    bool forward = ScanDirectionIsForward(node->ss.ps.state->es_direction);
+    CHECK_FOR_INTERRUPTS();
+    if (!s->executed)
+        execute(s);
+    ResetExprContext(node->ss.ps.ps_ExprContext);
+    if (s->store != NULL) {
+        if (!tuplestore_gettupleslot(s->store, forward, false, slot))
+            ExecClearTuple(slot);
+    } else {
+        MemoryContext row = node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
+        tqp_result_read(s->reader, forward, row, slot);
+    }
+    return slot;
+}
+
+static void end_scan(CustomScanState *node) {
+    TqpScanState *s = (TqpScanState *)node;
+    if (s->store != NULL)
+        tuplestore_end(s->store);
+    s->store = NULL;
+    s->reader = NULL;
+    tqp_run_free(&s->run);
+}
+
+/* No parameter changes within an execution (external ones are fixed), so the rows stay good. */
+static void rescan(CustomScanState *node) {
+    TqpScanState *s = (TqpScanState *)node;
+    if (s->store != NULL)
+        tuplestore_rescan(s->store);
+    if (s->reader != NULL)
+        tqp_result_rewind(s->reader);
+}
+
+static const CustomExecMethods exec_methods = {
+    .CustomName = "TqpScan",
+    .BeginCustomScan = begin_scan,
+    .ExecCustomScan = exec_scan,
+    .EndCustomScan = end_scan,
+    .ReScanCustomScan = rescan,
+    .ExplainCustomScan = tqp_explain_scan,
+};
+
+static Node *create_state(CustomScan *scan) {
+    TqpScanState *s = palloc0(sizeof(*s));
+    NodeSetTag(s, T_CustomScanState);
+    s->css.flags = scan->flags;
+    s->css.methods = &exec_methods;
+    return (Node *)s;
+}
+
+void tqp_scan_init(void) {
+    RegisterCustomScanMethods(&tqp_scan_methods);
+}

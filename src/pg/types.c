@@ -1,0 +1,170 @@
+/*
+ * PostgreSQL's types and collations as the engine and the cache see them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/pg_locale.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "base/hash.h"
+#include "pg/cache.h"
+#include "pg/load.h"
+
+/* Largest scale whose power of ten fits the wide integer lane. */
+#define ENGINE_MAX_SCALE 37
+
+static const struct {
+    Oid oid;
+    TqpTypeKind kind;
+} simple_types[] = {
+    {BOOLOID, TQP_TYPE_BOOL},        {INT2OID, TQP_TYPE_I16},    {INT4OID, TQP_TYPE_I32},
+    {INT8OID, TQP_TYPE_I64},         {FLOAT4OID, TQP_TYPE_F32},  {FLOAT8OID, TQP_TYPE_F64},
+    {DATEOID, TQP_TYPE_DATE},        {TIMEOID, TQP_TYPE_TIME},   {TIMESTAMPOID, TQP_TYPE_TS},
+    {TIMESTAMPTZOID, TQP_TYPE_TSTZ}, {TEXTOID, TQP_TYPE_TEXT},   {VARCHAROID, TQP_TYPE_TEXT},
+    {BPCHAROID, TQP_TYPE_BPCHAR},    {NUMERICOID, TQP_TYPE_NUM},
+};
+
+/* numeric's typmod: precision in the high half, scale in 11 bits, signed (numeric.c). */
+static bool declared_scale(int32 typmod, int32 *scale, const char **reason) {
+    if (typmod < (int32)VARHDRSZ) {
+        *reason = "numeric without a declared scale";
+        return false;
+    }
+    *scale = ((((typmod - (int32)VARHDRSZ) & 0x7ff) ^ 1024) - 1024);
+    if (*scale < 0 || *scale > ENGINE_MAX_SCALE) {
+        *reason = "numeric of a negative or very large scale";
+        return false;
+    }
+    return true;
+}
+
+/* 0 when strings order by their bytes, else the collation's OID. */
+static bool engine_collation(Oid collation, uint32 *engine, const char **reason) {
+    if (!OidIsValid(collation)) {
+        *reason = "text of an undetermined collation";
+        return false;
+    }
+    *engine = 0;
+    if (lc_collate_is_c(collation))
+        return true;
+    pg_locale_t locale = pg_newlocale_from_collation(collation);
+    if (locale != NULL && !locale->deterministic) {
+        *reason = "nondeterministic collation";
+        return false;
+    }
+    *engine = collation;
+    return true;
+}
+
+bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, const char **reason) {
+    memset(type, 0, sizeof(*type));
+    for (size_t i = 0; i < lengthof(simple_types); i++) {
+        if (simple_types[i].oid != typid)
+            continue;
+        type->kind = simple_types[i].kind;
+        if (type->kind == TQP_TYPE_NUM)
+            return declared_scale(typmod, &type->scale, reason);
+        if (tqp_type_class(type->kind) == TQP_CLASS_TEXT)
+            return engine_collation(collation, &type->collation, reason);
+        return true;
+    }
+    *reason = "type without a representation in the cache";
+    return false;
+}
+
+int tqp_pg_compare_text(void *host, uint32 collation, TqpView a, TqpView b) {
+    (void)host;
+    if (collation != 0)
+        return varstr_cmp(a.data, (int)a.len, b.data, (int)b.len, collation);
+    int cmp = memcmp(a.data, b.data, Min(a.len, b.len));
+    return cmp != 0 ? cmp : (a.len > b.len) - (a.len < b.len);
+}
+
+static uint64 hash_string(const char *s, uint64 seed) {
+    return s == NULL ? seed : tqp_hash_bytes(s, strlen(s), seed);
+}
+
+static char *attribute_text(int cache, HeapTuple tuple, AttrNumber attnum) {
+    bool isnull;
+    Datum d = SysCacheGetAttr(cache, tuple, attnum, &isnull);
+    return isnull ? NULL : TextDatumGetCString(d);
+}
+
+/* The database's own collation: provider, locale and what the library says its version is. */
+static uint64 default_collation_version(void) {
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    char provider = ((Form_pg_database)GETSTRUCT(tuple))->datlocprovider;
+    char *locale = attribute_text(DATABASEOID, tuple,
+                                  provider == COLLPROVIDER_ICU ? Anum_pg_database_daticulocale
+                                                               : Anum_pg_database_datcollate);
+    ReleaseSysCache(tuple);
+    if (locale == NULL)
+        return 0;
+    uint64 hash = hash_string(locale, (uint64)provider);
+    return hash_string(get_collation_actual_version(provider, locale), hash);
+}
+
+static uint64 named_collation_version(Oid collation) {
+    HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+    if (!HeapTupleIsValid(tuple))
+        return 0;
+    char provider = ((Form_pg_collation)GETSTRUCT(tuple))->collprovider;
+    char *locale = attribute_text(COLLOID, tuple,
+                                  provider == COLLPROVIDER_ICU ? Anum_pg_collation_colliculocale
+                                                               : Anum_pg_collation_collcollate);
+    ReleaseSysCache(tuple);
+    if (locale == NULL)
+        return 0;
+    uint64 hash = hash_string(locale, (uint64)provider);
+    return hash_string(get_collation_actual_version(provider, locale), hash);
+}
+
+/*
+ * What ranks computed under a collation depend on.  The library cannot change under a running
+ * backend, so each collation is asked once.
+ */
+static uint64 collation_version(Oid collation) {
+    static struct {
+        Oid collation;
+        uint64 version;
+    } known[32];
+    static int nknown = 0;
+    if (collation == C_COLLATION_OID || collation == POSIX_COLLATION_OID)
+        return 0;
+    for (int i = 0; i < Min(nknown, (int)lengthof(known)); i++)
+        if (known[i].collation == collation)
+            return known[i].version;
+    uint64 version = collation == DEFAULT_COLLATION_OID ? default_collation_version()
+                                                        : named_collation_version(collation);
+    known[nknown % lengthof(known)].collation = collation;
+    known[nknown++ % lengthof(known)].version = version;
+    return version;
+}
+
+/*
+ * The missing value of a column added with a constant default is not hashed: it belongs to the
+ * attribute number for as long as the relation file lives.
+ */
+uint64 tqp_cache_identity(Form_pg_attribute att) {
+    uint64 hash = tqp_hash_combine(0x7471, (uint64)att->attnum);
+    hash = tqp_hash_combine(hash, att->atttypid);
+    hash = tqp_hash_combine(hash, (uint64)(uint32)att->atttypmod);
+    hash = tqp_hash_combine(hash, (uint64)(uint16)att->attlen);
+    hash = tqp_hash_combine(hash, att->atthasmissing);
+    if (OidIsValid(att->attcollation)) {
+        hash = tqp_hash_combine(hash, att->attcollation);
+        hash = tqp_hash_combine(hash, collation_version(att->attcollation));
+    }
+    return hash;
+}

@@ -1,0 +1,22 @@
+/* PostgreSQL's Datums as values of the engine: constants at plan time, parameters at bind. */
+#ifndef TQP_PG_VALUE_H
+#define TQP_PG_VALUE_H
+
+#include "postgres.h"
+
+#include "utils/numeric.h"
+
+#include "ir/ir.h"
+#include "pg/plan.h"
+
+/*
+ * A non-null Datum of type typid as a value of engine type `type`; text is copied into the arena.
+ * False when the value is not of that type's grid (and rounding is EXACT) or outside its range.
+ */
+extern bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpType type,
+                                 TqpRounding rounding, TqpValue *value);
+
+/* Display scale of a finite numeric; false for NaN and infinities. */
+extern bool tqp_value_numeric_scale(Numeric number, int32 *scale);
+
+#endif

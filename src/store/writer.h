@@ -1,0 +1,58 @@
+/* Private to src/store: a build under way, shared by its creation, its groups and its publishing. */
+#ifndef TQP_STORE_WRITER_H
+#define TQP_STORE_WRITER_H
+
+#include "store/files.h"
+
+#define TQP_OWN_SEGMENT UINT32_MAX /* in extents until they are numbered at the end */
+
+#define TQP_DICT_ENTRIES (1u << 20)
+#define TQP_DICT_BYTES (UINT64_C(256) << 20)
+
+/* What one thread needs to encode one group; kept for the next. */
+typedef struct TqpWriterScratch {
+    struct TqpWriterScratch *next;
+    TqpDistinct distinct;
+    TqpBuffer image; /* the bytes of a group as they go to the file */
+    TqpDiskChunk *chunks; /* ncolumns */
+} TqpWriterScratch;
+
+struct TqpStoreWriter {
+    /* constant after creation */
+    char *dir;
+    int dirfd, lock;
+    TqpGeneration *base;
+    TqpBroker *broker;
+    uint64_t generation, nonce;
+    uint32_t ncolumns;
+    TqpStoreColumn *columns;
+    int *base_column; /* of the base, or -1 */
+    bool *rewrite;    /* per segment of the base: mostly dead, so copy what is taken from it */
+    TqpInterner **interners; /* NULL but for text */
+    /* atomic */
+    bool *plain; /* per column: its strings stay plain from now on */
+    /* under the mutex */
+    pthread_mutex_t mutex;
+    int fd; /* the segment, -1 before the first byte */
+    uint64_t end;
+    uint32_t nslots;
+    uint32_t ngroups, cap;
+    TqpDiskGroup *groups;
+    TqpDiskChunk *chunks; /* [group * ncolumns + column] */
+    TqpWriterScratch *idle;
+    TqpError failure; /* of any add: the build cannot be finished */
+    /* under the mutex while groups arrive, then of the thread that finishes */
+    bool renamed, finished;
+};
+
+void tqp_writer_temp_name(char name[TQP_FILE_NAME], uint64_t generation);
+/*
+ * Append an image to the segment, page-aligned; gives its place and the first of its nslots slots.
+ * Thread-safe.
+ */
+TqpStatus tqp_writer_append(TqpStoreWriter *w, const void *image, uint64_t bytes, uint32_t nslots,
+                            uint64_t *offset, uint32_t *slot, TqpError *err) TQP_NODISCARD;
+const TqpDiskChunk *tqp_writer_base_chunk(const TqpStoreWriter *w, int32_t base_group,
+                                          uint32_t column); /* or NULL */
+
+#endif

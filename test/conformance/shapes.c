@@ -1,0 +1,393 @@
+/*
+ * What each step takes and gives, and values within its preconditions.  A step of steps.def that has
+ * no row in `shapes` fails the test.
+ */
+#include "conformance/conformance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "program/dates.h"
+#include "program/program.h"
+
+/* ---- immediates ---- */
+
+static void prepare_imm(Case *c) {
+    c->args.imm[0] = scalar_random(c, c->lane);
+}
+
+static bool scalar_less(TqpLane lane, TqpScalar a, TqpScalar b) {
+    return lane == TQP_LANE_I128 ? a.w < b.w : a.i < b.i;
+}
+
+/* An interval, sometimes empty. */
+static void prepare_imm_pair(Case *c) {
+    TqpScalar a = scalar_random(c, c->lane), b = scalar_random(c, c->lane);
+    bool swap = scalar_less(c->lane, b, a) && random_below(&c->random, 8) != 0;
+    c->args.imm[0] = swap ? b : a;
+    c->args.imm[1] = swap ? a : b;
+}
+
+static void prepare_bool(Case *c) {
+    c->args.imm[0].i = random_below(&c->random, 2) * 7;
+}
+
+static void prepare_positive(Case *c) {
+    static const int64_t divisors[] = {1, 2, 3, 7, 10, 100, 1000000, INT64_MAX};
+    TqpScalar s = scalar_random(c, c->lane);
+    if (random_below(&c->random, 2))
+        s.w = divisors[random_below(&c->random, 8)];
+    if (c->lane == TQP_LANE_I128)
+        c->args.imm[0].w = s.w > 0 ? s.w : 1;
+    else
+        c->args.imm[0].i = s.i > 0 ? s.i : 1;
+}
+
+static void prepare_base(Case *c) {
+    c->args.imm[0].i = random_below(&c->random, 1000000);
+}
+
+/* ---- tables and sets ---- */
+
+static void prepare_table(Case *c) {
+    static const uint32_t counts[] = {1, 2, 7, 16, 17, 33, 64, 65, 100, 128, 200, 256, 300, 5000};
+    uint32_t last = c->lane == TQP_LANE_U8 ? 12 : 14;
+    TqpLane lane = (TqpLane)shape_of(c->op)->out;
+    uint32_t count = counts[random_below(&c->random, last)];
+    char *table = case_own(c, malloc(value_bytes(lane, count)));
+    for (uint32_t k = 0; lane != TQP_LANE_MASK && k < count; k++)
+        value_random(c, lane, table + value_bytes(lane, k));
+    for (uint32_t w = 0; lane == TQP_LANE_MASK && w < tqp_bitmap_words(count); w++)
+        ((uint64_t *)table)[w] = random_u64(&c->random);
+    c->args.aux = table;
+    c->args.aux_count = count;
+}
+
+static int order_i64(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int order_i128(const void *a, const void *b) {
+    TqpInt128 x = *(const TqpInt128 *)a, y = *(const TqpInt128 *)b;
+    return (x > y) - (x < y);
+}
+
+static int order_view(const void *a, const void *b) {
+    const TqpView *x = a, *y = b;
+    uint32_t common = x->len < y->len ? x->len : y->len;
+    int order = common > 0 ? memcmp(x->data, y->data, common) : 0;
+    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+static void prepare_set(Case *c) {
+    int (*order)(const void *, const void *) = c->lane == TQP_LANE_I64    ? order_i64
+                                               : c->lane == TQP_LANE_I128 ? order_i128
+                                                                          : order_view;
+    uint32_t count = random_below(&c->random, 2) ? random_below(&c->random, 9)
+                                                 : random_below(&c->random, 60), kept = 0;
+    size_t bytes = tqp_lane_bytes(c->lane);
+    char *set = case_own(c, aligned_alloc(64, (count * bytes + 64) & ~(size_t)63));
+    for (uint32_t k = 0; k < count; k++)
+        value_random(c, c->lane, set + k * bytes);
+    qsort(set, count, bytes, order);
+    for (uint32_t k = 0; k < count; k++)
+        if (kept == 0 || order(set + (kept - 1) * bytes, set + k * bytes) != 0)
+            memmove(set + kept++ * bytes, set + k * bytes, bytes);
+    c->args.aux = set;
+    c->args.aux_count = kept;
+}
+
+/* Half of the values are members. */
+static void restrict_to_set(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    size_t bytes = tqp_lane_bytes(lane);
+    for (uint32_t i = 0; i < c->n && c->args.aux_count > 0; i++)
+        if (random_below(&c->random, 2))
+            memcpy((char *)values + i * bytes,
+                   (const char *)c->args.aux + random_below(&c->random, c->args.aux_count) * bytes,
+                   bytes);
+}
+
+static void prepare_gather(Case *c) {
+    c->source_rows = 1 + random_below(&c->random, 3 * c->n + 10);
+}
+
+static void prepare_groups8(Case *c) {
+    static const uint32_t counts[] = {1, 2, 3, 4, 6, 7, 8, 9, 12, 15, 16, 17, 40, 255, 256};
+    c->args.aux_count = counts[random_below(&c->random, 15)];
+}
+
+static void prepare_groups32(Case *c) {
+    static const uint32_t counts[] = {1, 2, 6, 16, 17, 100, 257, 1000, 70000};
+    c->args.aux_count = counts[random_below(&c->random, 9)];
+}
+
+/* ---- text ---- */
+
+static void prepare_like(Case *c) {
+    static const char *const patterns[] = {
+        "", "%", "%%", "_", "a", "ab%", "%ab", "%a%b%", "a_b", "%_", "_%", "__", "%_a_%", "\\\\%",
+        "%\\%%", "%\\_%", "the%then %a%", "%b_b%a", "a%a%a%a", "%\\a%", "the same first bytes, then ",
+        "the%en _%", "%   ", "a  %", "%\\_a%_%b", "%b%", "%aa%aab%", "t%\\ %"};
+    static const char *const utf8[] = {"%Ã¤%", "_â¬%", "%ð_",
+                                       "%Ã¤_%a%", "%_Ã¥", "__Ã¤%"};
+    bool is_utf8 = random_below(&c->random, 2);
+    c->text_utf8 = is_utf8;
+    uint32_t count = sizeof(patterns) / sizeof(patterns[0]), k = random_below(&c->random, count + 6);
+    const char *p = k < count ? patterns[k] : utf8[k - count];
+    const TqpLikePattern *compiled = NULL;
+    TqpError err;
+    if (tqp_like_compile(&c->arena, tqp_view(p, (uint32_t)strlen(p)), is_utf8, &compiled, &err) !=
+        TQP_OK)
+        abort();
+    c->args.aux = compiled;
+    c->args.imm[0].i = random_below(&c->random, 3) == 0 ? random_below(&c->random, 60) : 0;
+}
+
+static void prepare_length(Case *c) {
+    c->text_utf8 = random_below(&c->random, 2);
+    c->args.imm[0].i = c->text_utf8;
+}
+
+static void prepare_substr(Case *c) {
+    static const int64_t starts[] = {-5, 0, 1, 2, 3, 10, 30, 1000, INT32_MAX, INT32_MIN};
+    static const int64_t lengths[] = {-1, 0, 1, 2, 5, 7, 40, INT32_MAX};
+    c->text_utf8 = random_below(&c->random, 2);
+    c->args.imm[0].i = starts[random_below(&c->random, 10)];
+    c->args.imm[1].i = lengths[random_below(&c->random, 8)];
+    c->args.imm[2].i = c->text_utf8;
+}
+
+/* ---- dates ---- */
+
+static void prepare_extract(Case *c) {
+    c->args.imm[0].i = random_below(&c->random, TQP_FIELD_COUNT);
+    c->args.imm[1].i = random_below(&c->random, 2);
+}
+
+static void prepare_trunc(Case *c) {
+    do
+        c->args.imm[0].i = random_below(&c->random, TQP_FIELD_COUNT);
+    while (!tqp_date_truncates((TqpDateField)c->args.imm[0].i));
+}
+
+static void prepare_months(Case *c) {
+    static const int64_t months[] = {0, 1, -1, 12, -12, 13, -25, 1200, -120000, 3000000, INT32_MIN};
+    c->args.imm[0].i = months[random_below(&c->random, 11)];
+}
+
+/* Usual dates, the whole range of the type, its ends, and beyond. */
+static void restrict_dates(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    (void)lane;
+    bool days = c->op == TQP_STEP_EXTRACT && c->args.imm[1].i == 0;
+    for (uint32_t i = 0; i < c->n && c->style != STYLE_EXTREMES; i++) {
+        int64_t day = (int64_t)(random_u64(&c->random) % 40000) - 20000;
+        if (c->style == STYLE_FULL) {
+            int64_t span = days ? TQP_DATE_MAX - TQP_DATE_MIN : INT64_C(106751982 + 2451545);
+            day = TQP_DATE_MIN + (int64_t)(random_u64(&c->random) % (uint64_t)span);
+        } else if (c->style == STYLE_FEW) {
+            day = TQP_DATE_MIN + (int64_t)(random_u64(&c->random) % 800);
+        }
+        int64_t us = (int64_t)(random_u64(&c->random) % (uint64_t)TQP_US_PER_DAY);
+        int64_t value = days ? day : day * TQP_US_PER_DAY + us;
+        memcpy((int64_t *)values + i, &value, sizeof(value));
+    }
+}
+
+/* ---- integers within the preconditions ---- */
+
+static void restrict_32_bits(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    (void)lane;
+    for (uint32_t i = 0; i < c->n; i++)
+        ((int64_t *)values)[i] &= UINT32_MAX;
+}
+
+static void restrict_not_least(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (lane == TQP_LANE_I64)
+            ((int64_t *)values)[i] += ((int64_t *)values)[i] == INT64_MIN;
+        else
+            ((TqpInt128 *)values)[i] += ((TqpInt128 *)values)[i] == TQP_INT128_MIN;
+    }
+}
+
+/* In half of the cases only unguarded rows can leave the lane. */
+static void restrict_guarded_small(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    if (random_below(&c->random, 2))
+        return;
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (c->args.guard != NULL && !tqp_bitmap_get(c->args.guard, i))
+            continue;
+        if (lane == TQP_LANE_I64)
+            ((int64_t *)values)[i] >>= 33;
+        else
+            ((TqpInt128 *)values)[i] >>= 65;
+    }
+}
+
+static void restrict_divisor(Case *c, int k, TqpLane lane, void *values) {
+    if (k != 1 || random_below(&c->random, 2))
+        return;
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (c->args.guard != NULL && !tqp_bitmap_get(c->args.guard, i))
+            continue;
+        if (lane == TQP_LANE_I64)
+            ((int64_t *)values)[i] |= 2; /* neither 0, but maybe -1 */
+        else
+            ((TqpInt128 *)values)[i] |= 2;
+    }
+}
+
+/* The group's sum must fit int64. */
+static void restrict_sum64(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    for (uint32_t i = 0; i < c->n && lane == TQP_LANE_I64; i++)
+        ((int64_t *)values)[i] >>= c->style == STYLE_EXTREMES ? 15 : 15 + i % 2 * 20;
+}
+
+static void prepare_shift(Case *c) {
+    static const int64_t shifts[] = {0, 1, -1, 100, -200, 70000, -5000000000};
+    c->args.imm[0].i = shifts[random_below(&c->random, 7)];
+}
+
+static bool lane_range(TqpLane lane, TqpInt128 *lo, TqpInt128 *hi) {
+    uint32_t bits = 8 * tqp_lane_bytes(lane);
+    if (lane == TQP_LANE_F32 || lane == TQP_LANE_F64)
+        return false;
+    *lo = bits < 64 ? 0 : bits == 64 ? INT64_MIN : TQP_INT128_MIN;
+    *hi = bits < 64 ? ((TqpInt128)1 << bits) - 1 : bits == 64 ? INT64_MAX : TQP_INT128_MAX;
+    return true;
+}
+
+static TqpInt128 saturating_sub(TqpInt128 a, TqpInt128 b) {
+    TqpInt128 r;
+    if (__builtin_sub_overflow(a, b, &r))
+        return b > 0 ? TQP_INT128_MIN : TQP_INT128_MAX;
+    return r;
+}
+
+/* Sources whose sum with imm[0] fits the target; when there are none, imm[0] becomes 0. */
+static void restrict_to_target(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    TqpInt128 lo, hi, least, most, shift = c->args.imm[0].i;
+    TqpLane target = (TqpLane)shape_of(c->op)->out;
+    if (!lane_range(lane, &lo, &hi))
+        return;
+    if (!lane_range(target, &least, &most))
+        lane_range(lane == TQP_LANE_I128 ? TQP_LANE_I128 : TQP_LANE_I64, &least, &most);
+    least = saturating_sub(least, shift);
+    most = saturating_sub(most, shift);
+    if (least > hi || most < lo) { /* no value can be converted so */
+        c->args.imm[0].i = 0;
+        least += shift;
+        most += shift;
+    }
+    lo = lo > least ? lo : least;
+    hi = hi < most ? hi : most;
+    for (uint32_t i = 0; i < c->n; i++) {
+        TqpInt128 x;
+        TqpScalar s = scalar_random(c, lane);
+        x = lane == TQP_LANE_I128 ? s.w : s.i;
+        x = x < lo ? lo : x > hi ? hi : x;
+        memcpy((char *)values + value_bytes(lane, i), &x, tqp_lane_bytes(lane));
+    }
+}
+
+/* in, out, rows, variants, prepare, restrict_input */
+static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
+    [TQP_STEP_EQ_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_NE_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_LT_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_LE_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_GT_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_GE_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
+    [TQP_STEP_BETWEEN_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm_pair, NULL},
+    [TQP_STEP_EQ_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_NE_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_LT_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_LE_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_AND] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_OR] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_ANDNOT] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_XOR] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_NOT] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_FILL] = {{IN_NONE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 2, prepare_bool, NULL},
+    [TQP_STEP_LUT_MASK] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U8] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U16] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U32] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_I64] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_VIEW] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_VIEW, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_IN_SET] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
+    [TQP_STEP_IN_SET_VIEW] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
+    [TQP_STEP_LIKE] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 24, prepare_like, NULL},
+    [TQP_STEP_ADD_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_SUB_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MUL_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_ADD_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
+    [TQP_STEP_RSUB_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
+    [TQP_STEP_MUL_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
+    [TQP_STEP_MUL32_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_32_bits},
+    [TQP_STEP_ABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_not_least},
+    [TQP_STEP_ADD_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_SUB_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_MUL_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_DIV_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
+    [TQP_STEP_MOD_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
+    [TQP_STEP_DIV_ROUND_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 4, prepare_positive, NULL},
+    [TQP_STEP_RANGE_CHECK] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_NONE, ROWS_ALL, 3, prepare_imm_pair, NULL},
+    [TQP_STEP_FADD] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_FSUB] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_FMUL] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_FDIV] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_FNEG] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_FABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_TO_U8] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_U16] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_U32] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_I64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I128, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_F64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_F64_TO_F32] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F32, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_F64_TO_I64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_FDIV_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
+    [TQP_STEP_MASK_TO_U8] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_U8_TO_MASK] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_SELECT] = {{IN_SAME, IN_SAME, TQP_LANE_MASK}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_FILL] = {{IN_NONE, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
+    [TQP_STEP_MIN_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MAX_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_EXTRACT] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 34, prepare_extract, restrict_dates},
+    [TQP_STEP_DATE_TRUNC] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 17, prepare_trunc, restrict_dates},
+    [TQP_STEP_ADD_MONTHS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 4, prepare_months, restrict_dates},
+    [TQP_STEP_LENGTH] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_length, NULL},
+    [TQP_STEP_SUBSTR] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 12, prepare_substr, NULL},
+    [TQP_STEP_COMPRESS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_COUNTED, 1, NULL, NULL},
+    [TQP_STEP_COMPRESS_MASK] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_COUNTED, 1, NULL, NULL},
+    [TQP_STEP_GATHER] = {{IN_SAME, IN_POSITION, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_gather, NULL},
+    [TQP_STEP_MASK_TO_INDEX] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_COUNTED, 1, prepare_base, NULL},
+    [TQP_STEP_SUM] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_ACC, ROWS_ONE, 2, NULL, NULL},
+    [TQP_STEP_MIN] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
+    [TQP_STEP_MAX] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
+    [TQP_STEP_GROUP_COUNT8] = {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_SUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, restrict_sum64},
+    [TQP_STEP_GROUP_WSUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_FSUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_MIN8] = {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_MAX8] = {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_COUNT32] = {{IN_NONE, IN_GROUP32, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_SUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups32, restrict_sum64},
+    [TQP_STEP_GROUP_WSUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_FSUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_MIN32] = {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_MAX32] = {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
+};
+
+const Shape *shape_of(TqpStepOp op) {
+    return shapes[op].variants != 0 ? &shapes[op] : NULL;
+}

@@ -1,0 +1,205 @@
+#!/usr/bin/python3
+"""Ctrl-C and statement_timeout at random moments of loads and long queries: they end at once and
+leave nothing behind in the backend (threads, files, memory) or in the cache directory.
+
+Time is measured from the request to the error in the client.  On a busy machine a request waits
+for a processor too, so the limit is 50 ms more than the slowest cancel of a pg_sleep() in the same
+run; loads may fsync once.
+"""
+
+import random
+import threading
+import time
+
+from robust import QUICK, Cluster, Error, Session, check, equal, finish, process, wait_for
+
+LIMIT = 0.050
+FSYNC = 0.100
+ROWS = 600_000 if QUICK else 3_000_000
+ROUNDS = 8 if QUICK else 50
+
+QUERIES = {
+    "GROUP BY": "SELECT k, sum(v), avg(f), count(*) FROM big GROUP BY k ORDER BY 2 DESC, 1 LIMIT 5",
+    "count distinct": "SELECT count(DISTINCT k), count(DISTINCT v), count(DISTINCT s) FROM big",
+    "LIKE": "SELECT count(*) FROM big WHERE s LIKE '%7%8%9%a%b%' OR s LIKE '%zz%0%'",
+    "ORDER BY": f"SELECT s, v, k FROM big ORDER BY s DESC, v LIMIT 3 OFFSET {ROWS // 2}",
+    "text keys": "SELECT s, count(*) FROM big GROUP BY s ORDER BY 2 DESC, 1 LIMIT 5",
+    "many rows": "SELECT k, v, s FROM big WHERE v % 2 = 0",
+}
+
+
+class Runner:
+    """Runs a statement in a thread and cancels it after a while."""
+
+    def __init__(self, session, helper):
+        self.session, self.helper = session, helper
+
+    def _execute(self, sql):
+        try:
+            self.session.execute(sql)
+        except Error as e:
+            self.state = e.sqlstate
+        self.end = time.monotonic()
+
+    def cancelled(self, sql, delay, way):
+        """Seconds from the cancel to its effect; None when the statement had ended before."""
+        self.state = self.end = None
+        thread = threading.Thread(target=self._execute, args=(sql,))
+        thread.start()
+        time.sleep(delay)
+        start = time.monotonic()
+        running = thread.is_alive()
+        if running and way == "PQcancel":
+            self.session.cancel()
+        elif running:
+            self.helper.execute(f"SELECT pg_cancel_backend({self.session.pid})")
+        thread.join()
+        if self.state is None:
+            # A cancel that came too late may hit the next statement.
+            self.session.error("SELECT pg_sleep(0.002)")
+            return None
+        assert self.state == "57014", self.state
+        return self.end - start
+
+    def timed_out(self, sql, delay):
+        """Seconds past statement_timeout; None when the statement had ended before."""
+        self.session.run(f"SET statement_timeout = {max(1, int(delay * 1000))}")
+        start = time.monotonic()
+        state = self.session.error(sql)
+        taken = time.monotonic() - start
+        self.session.run("SET statement_timeout = 0")
+        if state is None:
+            return None
+        assert state == "57014", state
+        return taken - max(0.001, int(delay * 1000) / 1000)
+
+
+def duration(session, sql):
+    """Seconds of a statement."""
+    start = time.monotonic()
+    session.execute(sql)
+    return time.monotonic() - start
+
+
+def rounds(runner, sql, seconds, before=None):
+    """Latencies of cancels at random moments."""
+    latencies = []
+    for i in range(ROUNDS):
+        if before:
+            runner.session.execute(before)
+        delay = random.random() * seconds * 0.9
+        if i % 3 == 2:
+            latency = runner.timed_out(sql, delay)
+        else:
+            latency = runner.cancelled(sql, delay, ("PQcancel", "function")[i % 3])
+        if latency is not None:
+            latencies.append(latency)
+    return latencies
+
+
+def judge(what, latencies, limit):
+    """Report the latencies of one statement."""
+    if not check(latencies, f"{what}: was cancelled at least once"):
+        return
+    worst = max(latencies)
+    check(worst <= limit, f"{what}: {len(latencies)} cancels, slowest {worst * 1000:.1f} ms "
+                          f"(limit {limit * 1000:.0f} ms)")
+
+
+def noise(runner):
+    """The slowest cancel of a statement that waits, on this machine now."""
+    return max(rounds(runner, "SELECT pg_sleep(10)", 0.02))
+
+
+def anonymous(pid):
+    """Private memory of a process in bytes."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("RssAnon"))
+
+
+def main():
+    random.seed(1)
+    cluster = Cluster()
+    cluster.start("fsync = on", "shared_buffers = 256MB", "max_wal_size = 4GB",
+                  "autovacuum = off", "jit = off")
+    cluster.database("robust_cancel")
+    session, helper = Session(), Session()
+    session.run(
+        "CREATE TABLE big AS SELECT g AS id, (g * 7919::bigint) % 1000003 AS k, "
+        "(g * 31337) % 100000 AS v, g / 7.0::float8 AS f, md5(g::text) AS s "
+        f"FROM generate_series(1::bigint, {ROWS}) g", "VACUUM big",
+        "SET tqp.force = on", "SET max_parallel_workers_per_gather = 0")
+    mark = cluster.log_size()
+    runner = Runner(session, helper)
+    base = noise(runner)
+    print(f"   slowest cancel of a pg_sleep: {base * 1000:.1f} ms", flush=True)
+
+    load = "SELECT * FROM tqp.load('big')"
+    seconds = duration(session, load)
+    print(f"   a load takes {seconds:.2f} s", flush=True)
+    latencies = rounds(runner, load, seconds, "SELECT tqp.unload('big')")
+    judge("load", latencies, max(base, noise(runner)) + LIMIT + FSYNC)
+    equal(cluster.temporaries(), [], "load: no temporary file is left")
+    equal(session.rows("SELECT count(*) FROM tqp.stat_progress_load"), [("0",)],
+          "load: no progress is left")
+    # A load joins threads before it raises, and the next one works.
+    equal(process(session.pid)[0], 1, "load: no thread is left")
+    equal(session.value("SELECT rows_cached FROM tqp.load('big')"), str(ROWS), "load: works again")
+
+    first = "SELECT sum(v), count(DISTINCT s) FROM big"
+    session.run("SELECT tqp.unload('big')")
+    seconds = duration(session, first)
+    latencies = rounds(runner, first, seconds, "SELECT tqp.unload('big')")
+    judge("first use with its load", latencies, max(base, noise(runner)) + LIMIT + FSYNC)
+    session.run(load)
+
+    verify = "SELECT * FROM tqp.verify('big')"
+    seconds = duration(session, verify)
+    judge("verify", rounds(runner, verify, seconds), max(base, noise(runner)) + LIMIT)
+
+    for name, sql in QUERIES.items():
+        plain, engine = session.both(sql)
+        if name != "many rows":
+            equal(engine, plain, f"{name}: same answer")
+        equal(session.outcome(sql)[0], "offloaded", f"{name}: runs on the engine")
+        seconds = duration(session, sql)
+        rounds(runner, sql, seconds)
+        before = anonymous(session.pid)
+        fds = process(session.pid)[1]
+        latencies = rounds(runner, sql, seconds)
+        judge(f"{name} ({seconds * 1000:.0f} ms)", latencies, max(base, noise(runner)) + LIMIT)
+        grown = anonymous(session.pid) - before
+        check(grown < 32 << 20, f"{name}: memory grew by {max(grown, 0) >> 10} kB")
+        check(process(session.pid)[1] <= fds + 2, f"{name}: no file is left open")
+        check(wait_for(lambda: process(session.pid)[0] == 1, 1), f"{name}: no thread is left")
+
+    # A cursor that is closed half way, and a backend that is terminated.
+    session.run("BEGIN", "DECLARE c CURSOR FOR SELECT k, s FROM big", "FETCH 1000 FROM c", "CLOSE c",
+                "COMMIT")
+    check(process(session.pid)[0] == 1, "cursor closed half way: no thread is left")
+    victim = Session()
+    victim.run("SET tqp.force = on")
+    thread = threading.Thread(target=lambda: terminate(victim, QUERIES["text keys"]))
+    thread.start()
+    time.sleep(0.05)
+    start = time.monotonic()
+    helper.execute(f"SELECT pg_terminate_backend({victim.pid}, 5000)")
+    check(time.monotonic() - start < base + LIMIT + FSYNC, "pg_terminate_backend: at once")
+    thread.join()
+    equal(cluster.temporaries(), [], "no temporary file is left")
+    equal(cluster.crashed_since(mark), [], "no crash")
+    session.close()
+    helper.execute("SELECT 1")
+    finish()
+
+
+def terminate(victim, sql):
+    """Run a statement in a session that will be terminated."""
+    try:
+        while True:
+            victim.execute(sql)
+    except Exception:  # pylint: disable=broad-except
+        pass
+
+
+main()
