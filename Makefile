@@ -1,11 +1,16 @@
 # tqp: `make && make install && make installcheck` need PostgreSQL and its headers only (PGXS;
 # PG_CONFIG is respected). `make demo` and `make check` set up everything else. `make help` lists all.
 
+ifeq ($(PART),extension)
+# PGXS has a `check` of its own, so it gets a make of its own.
+include src/extension.mk
+else
+
 EXTENSION_TARGETS = all install uninstall installcheck clean
 .PHONY: $(EXTENSION_TARGETS) help demo demo-stop bench
 
 $(EXTENSION_TARGETS):
-	@$(MAKE) --no-print-directory -f src/extension.mk $@
+	@$(MAKE) --no-print-directory PART=extension $@
 
 include src/sources.mk
 include test/test.mk
@@ -29,3 +34,5 @@ demo-stop:
 
 bench:
 	@bench/run.sh
+
+endif

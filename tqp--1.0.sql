@@ -76,3 +76,10 @@ CREATE VIEW tqp.cache AS
            blocks_fresh, stale_share
       FROM tqp.cache_entries();
 GRANT SELECT ON tqp.cache TO PUBLIC;
+
+/* ---- seeing how a query runs ---- */
+
+CREATE FUNCTION tqp.explain(sql text, stage text DEFAULT 'optimised') RETURNS text
+    AS 'MODULE_PATHNAME', 'tqp_explain_query' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tqp.explain(text, text) IS
+    'a query as tensor IR (stages lowered, optimised) or as the program that it binds to now';

@@ -1,5 +1,4 @@
-# The extension by PGXS, run from the top folder (`make -f src/extension.mk TARGET`); the top
-# Makefile hands over to it, because PGXS has a `check` of its own.
+# The extension by PGXS, included by the top Makefile (make PART=extension TARGET).
 
 include src/sources.mk
 
@@ -10,7 +9,7 @@ PGFILEDESC = "tqp - analytical queries on a tensor engine"
 
 CPU_OBJS = $(foreach isa,$(ISAS),$(CPU_SRCS:.c=.$(isa).o))
 OBJS = $(ENGINE_SRCS:.c=.o) $(CPU_OBJS) $(PG_SRCS:.c=.o)
-EXTRA_CLEAN = build results log
+EXTRA_CLEAN = build results log $(OBJS:.o=.d)
 
 REGRESS = $(notdir $(basename $(sort $(wildcard sql/*.sql))))
 REGRESS_OPTS = --encoding=UTF8
@@ -26,11 +25,12 @@ include $(PGXS)
 # PostgreSQL's own flags forbid declarations after statements; this is C11.
 override CPPFLAGS := -Isrc -D_GNU_SOURCE $(CPPFLAGS)
 override CFLAGS += -std=gnu11 -Wall -Wextra -Wno-declaration-after-statement \
-	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare -ffp-contract=off
+	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare -ffp-contract=off -MMD -MP
 $(ENGINE_SRCS:.c=.o) $(CPU_OBJS): override CFLAGS += -O3
 SHLIB_LINK += -lm
 
-$(OBJS): $(HEADERS) src/sources.mk src/backend/isa.mk src/extension.mk
+$(OBJS): src/sources.mk src/backend/isa.mk src/extension.mk
+-include $(OBJS:.o=.d)
 
 define ISA_RULE
 %.$(1).o: %.c

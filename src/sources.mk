@@ -8,5 +8,3 @@ PG_SRCS = $(sort $(wildcard src/pg/*.c))
 # One kernel source becomes one object per instruction set (src/backend/README.md).
 CPU_SRCS = $(sort $(wildcard src/backend/cpu/*.c))
 include src/backend/isa.mk
-
-HEADERS = $(wildcard src/*/*.h src/*/*.def src/*/*/*.h src/*/*/*.def src/*/*/*.inc)

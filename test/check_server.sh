@@ -1,7 +1,8 @@
 #!/bin/bash
 # The tests that need a server: installs the extension, starts a private cluster, and runs the
 # regression tests (with the library loaded by each session, and again preloaded), the isolation
-# tests, and a short differential test.  N and SEEDS set the length of the differential test.
+# tests, the short robustness tests, and a short differential test.  N and SEEDS set the length of the
+# differential test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -21,5 +22,7 @@ for preload in "" tqp; do
 done
 echo "-- isolation tests"
 test/isolation/run.sh
+echo "-- robustness tests"
+test/robust/run.sh quick
 echo "-- differential test"
 N=${N:-400} SEEDS=${SEEDS:-1 2} test/differential/run.sh

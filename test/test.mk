@@ -8,19 +8,19 @@ ENGINE_CFLAGS_release = -O2
 ENGINE_CFLAGS_asan = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ENGINE_CFLAGS_tsan = -O1 -fsanitize=thread -fno-omit-frame-pointer
 ENGINE_CFLAGS = -g -std=gnu11 -D_GNU_SOURCE -Isrc -Itest -Wall -Wextra -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wno-missing-field-initializers -Werror -ffp-contract=off -pthread \
+	-Wmissing-prototypes -Wno-missing-field-initializers -Werror -ffp-contract=off -pthread -MMD -MP \
 	$(ENGINE_CFLAGS_$(VARIANT))
 
 ENGINE_OBJS = $(ENGINE_SRCS:%.c=$(B)/%.o) $(foreach isa,$(ISAS),$(CPU_SRCS:%.c=$(B)/%.$(isa).o))
 UNIT_TESTS = $(patsubst test/unit/%.c,%,$(sort $(wildcard test/unit/test_*.c)))
 CONFORMANCE_SRCS = $(sort $(wildcard test/conformance/*.c))
 
-$(B)/%.o: %.c $(HEADERS) $(wildcard test/unit/*.h test/conformance/*.h)
+$(B)/%.o: %.c src/sources.mk src/backend/isa.mk
 	@mkdir -p $(dir $@)
 	$(ENGINE_CC) $(ENGINE_CFLAGS) -c -o $@ $<
 
 define ENGINE_ISA_RULE
-$(B)/%.$(1).o: %.c $(HEADERS)
+$(B)/%.$(1).o: %.c src/sources.mk src/backend/isa.mk
 	@mkdir -p $$(dir $$@)
 	$(ENGINE_CC) $(ENGINE_CFLAGS) -O3 $(ISA_FLAGS_$(1)) -DTQP_ISA=$(1) -c -o $$@ $$<
 endef
@@ -39,8 +39,10 @@ $(B)/conformance: $(CONFORMANCE_SRCS:%.c=$(B)/%.o) $(B)/libtqp.a
 $(B)/tqp_run: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/bin/*.c))) $(B)/libtqp.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
 
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
 .PRECIOUS: $(B)/%.o
-.PHONY: unit conformance tqp_run style layers check isolation diff fuzz sanitize check-server
+.PHONY: unit conformance tqp_run style layers check isolation robust diff fuzz sanitize check-server
 tqp_run: $(B)/tqp_run
 
 unit: $(UNIT_TESTS:%=$(B)/%) $(B)/tqp_run
@@ -67,6 +69,9 @@ check:
 
 isolation:
 	test/isolation/run.sh
+
+robust:
+	test/robust/run.sh
 
 diff:
 	test/differential/run.sh

@@ -97,7 +97,8 @@ void tqp_ref_SUM(TqpLane lane, const TqpKernelArgs *args) {
 
 /* ---- extremes; the first of equals stays ---- */
 
-static void keep_best(TqpLane lane, const TqpKernelArgs *args, uint32_t i, uint32_t slot, int sign) {
+static void keep_best(TqpLane lane, const TqpKernelArgs *args, uint32_t i, uint32_t slot,
+                      int sign) {
     RefCell x = tqp_ref_get(lane, args->in[0], i), best = tqp_ref_get(lane, args->out, slot);
     bool none = lane == TQP_LANE_VIEW && best.s.data == NULL;
     if (!none && sign * tqp_ref_compare(lane, x, best) >= 0)

@@ -1,11 +1,11 @@
 /* ref: the calendar by counting years and months off tables, after PostgreSQL's datetime.c. */
 #include "backend/ref.h"
 
-#define US_PER_DAY INT64_C(86400000000)
-#define FIRST_DAY INT64_C(-2451545)                     /* Julian day 0 */
-#define LAST_DAY INT64_C(2145031948)                    /* 5874897-12-31 */
-#define END_TIMESTAMP INT64_C(9223371331200000000)      /* 294277-01-01 */
-#define FIRST_TIMESTAMP INT64_C(-211813488000000000)    /* Julian day 0 */
+#define US_PER_DAY      INT64_C(86400000000)
+#define FIRST_DAY       INT64_C(-2451545)            /* Julian day 0 */
+#define LAST_DAY        INT64_C(2145031948)          /* 5874897-12-31 */
+#define END_TIMESTAMP   INT64_C(9223371331200000000) /* 294277-01-01 */
+#define FIRST_TIMESTAMP INT64_C(-211813488000000000) /* Julian day 0 */
 
 typedef struct RefDate {
     int64_t year, month, day;
@@ -238,7 +238,8 @@ static bool add_months(int64_t x, int64_t months, int64_t *r) {
     }
     if (d.day > month_days(d.year, d.month))
         d.day = month_days(d.year, d.month);
-    TqpInt128 us = (TqpInt128)to_days(d.year, d.month, d.day) * US_PER_DAY + (x - days * US_PER_DAY);
+    TqpInt128 us =
+        (TqpInt128)to_days(d.year, d.month, d.day) * US_PER_DAY + (x - days * US_PER_DAY);
     if (us < FIRST_TIMESTAMP || us >= END_TIMESTAMP)
         return false;
     *r = (int64_t)us;

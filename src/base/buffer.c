@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define PAD           64 /* readable bytes after the end */
 #define LARGE         ((size_t)1 << 20)
 #define STAGGER       1088 /* bytes: 17 cache lines */
 #define STAGGER_STEPS 32
+#define HUGE_PAGE     ((uintptr_t)2 << 20)
 
 /* A large allocation begins at a multiple of the page size; spread it by its own page number. */
 static size_t stagger_of(const void *base, size_t bytes) {
@@ -16,6 +18,18 @@ static size_t stagger_of(const void *base, size_t bytes) {
         return 0;
     return (((uintptr_t)base >> 12) * 7 + ((uintptr_t)base >> 21)) % STAGGER_STEPS * STAGGER / 64 *
            64;
+}
+
+/* Hash tables and columns are touched once and at random: page faults and TLB misses would rule. */
+static void advise_huge(void *base, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    uintptr_t begin = ((uintptr_t)base + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)base + bytes) & ~(HUGE_PAGE - 1);
+    if (end > begin)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a hint: refusal is harmless */
+#else
+    (void)base, (void)bytes;
+#endif
 }
 
 TqpStatus tqp_buffer_alloc(TqpBuffer *buf, TqpBroker *broker, size_t bytes) {
@@ -32,6 +46,7 @@ TqpStatus tqp_buffer_alloc(TqpBuffer *buf, TqpBroker *broker, size_t bytes) {
             tqp_broker_release(broker, (int64_t)bytes);
         return TQP_NO_MEMORY;
     }
+    advise_huge(base, size);
     buf->base = base;
     buf->data = (char *)base + stagger_of(base, bytes);
     buf->bytes = bytes;

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-__extension__ typedef __int128 TqpInt128;
-__extension__ typedef unsigned __int128 TqpUint128;
+/* Aligned like int64: hosts' allocators (palloc) promise no more, and SSE moves would fault. */
+__extension__ typedef __int128 TqpInt128 __attribute__((aligned(8)));
+__extension__ typedef unsigned __int128 TqpUint128 __attribute__((aligned(8)));
 
 #define TQP_INT128_MAX    ((TqpInt128)(~(TqpUint128)0 >> 1))
 #define TQP_INT128_MIN    (-TQP_INT128_MAX - 1)

@@ -193,10 +193,27 @@ typedef struct Batch {
     uint32_t src[TQP_KEY_BATCH], dst[TQP_KEY_BATCH];
 } Batch;
 
+/* Hash order is random order for the groups' own arrays. */
+static void prefetch_group(const Hash *hash, const Groups *groups, uint32_t number) {
+    const TqpAccPlan *plan = &hash->accs;
+    __builtin_prefetch(tqp_key_at(&groups->table, number));
+    for (uint32_t k = 0; k < plan->ncounts; k++)
+        __builtin_prefetch((const int64_t *)groups->accs.counts[k].data + number);
+    for (uint32_t a = 0; a < plan->naccs; a++)
+        if (plan->infos[a].has_values)
+            __builtin_prefetch((const char *)groups->accs.values[a].data +
+                               (size_t)number * tqp_column_width(plan->infos[a].lane));
+}
+
 static TqpStatus flush(TqpRun *run, Groups *part, uint32_t s, Batch *batch, uint32_t *flags) {
     Hash *hash = run->sink;
     if (batch->n == 0)
         return TQP_OK;
+    const TqpKeyTable *table = &hash->states[s].groups.table;
+    uint32_t nwords = hash->keys.nwords;
+    for (uint32_t i = 0; i < batch->n; i++)
+        memcpy(batch->words + (size_t)i * nwords, tqp_key_at(table, batch->src[i]),
+               nwords * sizeof(uint64_t));
     TQP_TRY(tqp_key_table_insert(&part->table, batch->words, batch->hashes, batch->n, batch->dst));
     TQP_TRY(tqp_accs_grow(&part->accs, &hash->accs, run->query->broker, part->table.nkeys));
     tqp_accs_merge(&part->accs, &hash->accs, &hash->states[s].groups.accs, batch->n, 0, batch->dst,
@@ -216,7 +233,7 @@ static TqpStatus merge_state(TqpRun *run, Groups *part, uint32_t p, uint32_t s, 
     Hash *hash = run->sink;
     const TqpKeyTable *table = &hash->states[s].groups.table;
     const TqpKeySlot *slots = table->slots.data;
-    uint32_t nwords = hash->keys.nwords, part_bits = hash->part_bits;
+    uint32_t part_bits = hash->part_bits;
     if (!hash->states[s].groups.open || table->nkeys == 0)
         return TQP_OK;
     uint64_t range = UINT64_C(1) << (table->bits - part_bits), first = p * range;
@@ -229,8 +246,7 @@ static TqpStatus merge_state(TqpRun *run, Groups *part, uint32_t p, uint32_t s, 
             continue;
         batch->hashes[batch->n] = slot->hash;
         batch->src[batch->n] = slot->number - 1;
-        memcpy(batch->words + (size_t)batch->n * nwords, tqp_key_at(table, slot->number - 1),
-               nwords * sizeof(uint64_t));
+        prefetch_group(hash, &hash->states[s].groups, slot->number - 1);
         if (++batch->n == TQP_KEY_BATCH)
             TQP_TRY(flush(run, part, s, batch, flags));
     }
@@ -240,7 +256,8 @@ static TqpStatus merge_state(TqpRun *run, Groups *part, uint32_t p, uint32_t s, 
 static TqpStatus merge_part(TqpRun *run, uint32_t p, uint32_t *flags) {
     Hash *hash = run->sink;
     Groups *part = &hash->parts[p];
-    TQP_TRY(open_groups(run, part, hash->part_bits));
+    /* Sources come in hash order: other bits of the hash keep them from crowding a growing table. */
+    TQP_TRY(open_groups(run, part, 32));
     Batch *batch = tqp_arena_zalloc(&part->arena, sizeof(Batch));
     if (batch == NULL)
         return tqp_exec_arena_status(&part->arena);

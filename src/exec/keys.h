@@ -51,7 +51,7 @@ typedef struct TqpKeyTable {
     TqpBroker *broker;
     uint32_t nkeys;
     uint32_t bits;   /* 2^bits slots; 0 = no memory yet */
-    uint32_t rotate; /* leading hash bits that all keys share (a partition), not to be used */
+    uint32_t rotate; /* leading hash bits not to be used for the position */
     TqpBuffer slots;
     TqpBuffer keys; /* nkeys * nwords */
 } TqpKeyTable;

@@ -224,7 +224,7 @@ static TqpStatus parse_exprs(Parser *p, List *list) {
 
 static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
     List names = {0}, types = {0};
-    uint32_t relation;
+    uint32_t relation = 0;
     TQP_TRY(parse_index(p, &relation));
     const char *name = p->lex.token.text;
     TQP_TRY(expect(p, TQP_TOKEN_STRING, "a name in quotes"));

@@ -166,12 +166,12 @@ static bool decompress(const char *p, TqpDeformHost *host, uint32 *len) {
 
 /* The plain bytes of a varlena; NULL when they cannot be had. */
 static inline const char *payload(const char *p, TqpDeformHost *host, uint32 *len) {
+    if (VARATT_IS_EXTERNAL(p)) /* first: it looks like a short header too */
+        return host->fetch(host->arg, p, len);
     if (VARATT_IS_SHORT(p)) {
         *len = VARSIZE_SHORT(p) - VARHDRSZ_SHORT;
         return VARDATA_SHORT(p);
     }
-    if (VARATT_IS_EXTERNAL(p))
-        return host->fetch(host->arg, p, len);
     if (VARATT_IS_COMPRESSED(p))
         return decompress(p, host, len) ? host->scratch : NULL;
     *len = VARSIZE_4B(p) - VARHDRSZ;

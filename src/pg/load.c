@@ -21,6 +21,8 @@
 /* Room for rows that a batch of fewest pages needs to make progress. */
 #define MIN_PAGES 64
 #define MAX_PAGES 4096
+/* Of a value while a group is built: staged, and encoded once more. */
+#define STAGED_BYTES 32
 /* A last group smaller than this is read again, together with what was appended. */
 #define SMALL_GROUP_ROWS (TQP_LOAD_GROUP_ROWS / 2)
 
@@ -126,28 +128,27 @@ static TqpLoadShape make_shape(Relation rel, const Plan *plan, bool all) {
     return shape;
 }
 
-/* As many batches as threads and one more to fill; fewer when memory is short. */
-static TqpStatus make_batches(TqpLoad *load, int nworkers, TqpError *err) {
-    int64 share = (int64)tqp_memory_limit_kb * 1024 / (8 * BLCKSZ);
-    uint32 pages = (uint32)Max(MIN_PAGES, Min(share, MAX_PAGES));
-    int n = nworkers + 1;
+/*
+ * Threads and pages of a batch that tqp.memory_limit has room for: half of it for one batch more
+ * than there are threads, the rest for the rows that each of them has in hand.
+ */
+static int size_team(const TqpLoad *load, uint32 *pages) {
+    int64 half = (int64)tqp_memory_limit_kb * 1024 / 2;
+    int64 rows = (int64)TQP_LOAD_GROUP_ROWS * STAGED_BYTES * (load->ncolumns + 1);
+    int n = tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
+    n = Min(n, (int)(load->nblocks / 256) + 1);
+    n = (int)Max(1, Min(n, half / rows));
+    *pages = (uint32)Max(MIN_PAGES, Min(half / BLCKSZ / (n + 1), MAX_PAGES));
+    return n;
+}
+
+static TqpStatus make_batches(TqpLoad *load, int n, uint32 pages, TqpError *err) {
     load->batches = palloc0(n * sizeof(TqpBatch));
     while (load->nbatches < n) {
-        TqpStatus status =
-            tqp_batch_init(&load->batches[load->nbatches], &load->broker, pages, err);
-        if (status != TQP_OK && (load->nbatches == 0 || status != TQP_MEMORY_LIMIT))
-            return status;
-        if (status != TQP_OK)
-            break;
+        TQP_TRY(tqp_batch_init(&load->batches[load->nbatches], &load->broker, pages, err));
         load->nbatches++;
     }
     return TQP_OK;
-}
-
-static int count_workers(BlockNumber nblocks) {
-    int n = tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
-    int useful = (int)(nblocks / 256) + 1;
-    return Min(n, useful);
 }
 
 static TqpStatus publish(TqpLoad *load, RelFileNode node, TqpError *err) {
@@ -173,12 +174,13 @@ static void make_directories(RelFileNode node, const char *path) {
 /* Read and publish; everything of the engine is freed by the caller. */
 static TqpStatus execute(TqpLoad *load, const Plan *plan, const char *path, TqpError *err) {
     RelFileNode node = load->rel->rd_node;
-    int nworkers = count_workers(load->nblocks);
+    uint32 pages;
+    int nworkers = size_team(load, &pages);
     load->all = make_shape(load->rel, plan, true);
     load->added = make_shape(load->rel, plan, false);
     load->ring = GetAccessStrategy(BAS_BULKREAD);
     make_directories(node, path);
-    TQP_TRY(make_batches(load, nworkers, err));
+    TQP_TRY(make_batches(load, nworkers + 1, pages, err));
     TQP_TRY(tqp_store_writer_create(path, load->base, plan->ncolumns, plan->columns, &load->broker,
                                     &load->writer, err));
     tqp_control_progress_begin(RelationGetRelid(load->rel), load->nblocks);

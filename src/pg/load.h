@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 /* Rows of a group aimed at, and blocks that its range may span. */
-#define TQP_LOAD_GROUP_ROWS   (1 << 17)
+#define TQP_LOAD_GROUP_ROWS   (1 << 16)
 #define TQP_LOAD_GROUP_BLOCKS 8192
 
 /* types.c: fingerprint of an attribute; a column whose fingerprint has changed is loaded anew. */

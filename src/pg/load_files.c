@@ -141,9 +141,14 @@ bool tqp_cache_make_room(RelFileNode keep, uint64 replaced) {
     List *dirs = list_dirs();
     ListCell *lc;
     uint64 total = 0, limit = (uint64)tqp_cache_size_mb * 1024 * 1024;
-    foreach (lc, dirs)
-        total += ((CacheDir *)lfirst(lc))->bytes;
-    total -= Min(total, replaced);
+    foreach (lc, dirs) {
+        CacheDir *d = lfirst(lc);
+        if (RelFileNodeEquals(d->node, keep))
+            d->bytes -= Min(d->bytes, replaced);
+        if (RelFileNodeEquals(d->node, keep) && d->bytes > limit)
+            return false; /* it would not fit alone */
+        total += d->bytes;
+    }
     if (total > limit)
         list_sort(dirs, least_recent_first);
     foreach (lc, dirs) {

@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -12,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "pg/lower.h"
@@ -47,6 +50,28 @@ static TqpType result_type(TqpAggFunc func, TqpType arg) {
     return arg;
 }
 
+/* A column declared NOT NULL; the plan is invalidated when that changes. */
+static bool never_null(const TqpLowering *l, const Node *arg) {
+    const Var *var = (const Var *)arg;
+    if (!IsA(arg, Var))
+        return false;
+    HeapTuple tuple =
+        SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid), Int16GetDatum(var->varattno));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool not_null = ((Form_pg_attribute)GETSTRUCT(tuple))->attnotnull;
+    ReleaseSysCache(tuple);
+    return not_null;
+}
+
+/* count(x) counts rows when x is never NULL. */
+static void simplify_count(const TqpLowering *l, const Node *arg, TqpAgg *agg) {
+    if (agg->func == TQP_AGG_COUNT && !agg->distinct && never_null(l, arg)) {
+        agg->func = TQP_AGG_COUNT_STAR;
+        agg->arg = NULL;
+    }
+}
+
 /* The column of an engine aggregate, which is added unless there is an equal one. */
 static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     ListCell *lc;
@@ -78,6 +103,7 @@ static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg a
                                                                         : INT8OID;
     average->sum = agg_column(l, nkeys, agg);
     agg.func = TQP_AGG_COUNT;
+    simplify_count(l, (Node *)((TargetEntry *)linitial(aggref->args))->expr, &agg);
     average->count = agg_column(l, nkeys, agg);
     l->averages = lappend(l->averages, average);
 }
@@ -114,6 +140,7 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
                 return false;
             agg.arg = tqp_lower_cast(l, agg.arg, type);
         }
+        simplify_count(l, (Node *)((TargetEntry *)linitial(a->args))->expr, &agg);
     }
     if (a->aggfilter != NULL) {
         agg.filter = tqp_lower_expr(l, (Node *)a->aggfilter);

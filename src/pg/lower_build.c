@@ -84,6 +84,8 @@ static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
 
 /* A scan needs a column to know its rows by: the first that the cache can hold. */
 static bool ensure_column(TqpLowering *l) {
+    bool grouped = l->grouped;
+    l->grouped = false; /* the column is of the table, not of the aggregate above it */
     for (AttrNumber attnum = 1; l->ncolumns == 0; attnum++) {
         Oid type, collation;
         int32 typmod;
@@ -100,6 +102,7 @@ static bool ensure_column(TqpLowering *l) {
         get_atttypetypmodcoll(l->relid, attnum, &type, &typmod, &collation);
         tqp_lower_expr(l, (Node *)makeVar((int)l->rtindex, attnum, type, typmod, collation, 0));
     }
+    l->grouped = grouped;
     return true;
 }
 

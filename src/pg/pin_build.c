@@ -167,6 +167,16 @@ static TqpStatus add_delta(TqpPinWork *work, TqpError *err) {
     return status;
 }
 
+/* A text column without any row: its dictionary is empty, and in order. */
+static void set_empty_dicts(TqpRelation *rel) {
+    static const uint32 no_offsets[1] = {0};
+    static const TqpDict empty = {.offsets = no_offsets, .bytes = "", .ranked = true};
+    for (uint32 c = 0; c < rel->ncolumns; c++)
+        if (rel->columns[c].dict == NULL &&
+            tqp_type_class(rel->columns[c].type.kind) == TQP_CLASS_TEXT)
+            rel->columns[c].dict = &empty;
+}
+
 TqpStatus tqp_pin_build(TqpPinWork *work, TqpError *err) {
     TqpRelation *rel = &work->pin->rel;
     memset(rel, 0, sizeof(*rel));
@@ -180,5 +190,7 @@ TqpStatus tqp_pin_build(TqpPinWork *work, TqpError *err) {
         TQP_TRY(add_cached(work, err));
     if (work->nvalid < work->nblocks)
         TQP_TRY(add_delta(work, err));
+    if (rel->ngroups == 0)
+        set_empty_dicts(rel);
     return TQP_OK;
 }

@@ -45,6 +45,8 @@ static void begin_scan(CustomScanState *node, EState *estate, int eflags) {
     if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
         return;
     check_functions(s->plan.functions);
+    s->stored = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+                                       &TTSOpsMinimalTuple);
     MemoryContextCallback *callback =
         MemoryContextAllocZero(estate->es_query_cxt, sizeof(*callback));
     callback->func = release;
@@ -83,18 +85,17 @@ static void execute(TqpScanState *s) {
 static TupleTableSlot *exec_scan(CustomScanState *node) {
     TqpScanState *s = (TqpScanState *)node;
     TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+    ExprContext *econtext = node->ss.ps.ps_ExprContext;
     bool forward = ScanDirectionIsForward(node->ss.ps.state->es_direction);
     CHECK_FOR_INTERRUPTS();
     if (!s->executed)
         execute(s);
-    ResetExprContext(node->ss.ps.ps_ExprContext);
+    ResetExprContext(econtext);
     if (s->store != NULL) {
-        if (!tuplestore_gettupleslot(s->store, forward, false, slot))
-            ExecClearTuple(slot);
-    } else {
-        MemoryContext row = node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
-        tqp_result_read(s->reader, forward, row, slot);
+        tuplestore_gettupleslot(s->store, forward, false, s->stored);
+        return s->stored;
     }
+    tqp_result_read(s->reader, forward, econtext->ecxt_per_tuple_memory, slot);
     return slot;
 }
 

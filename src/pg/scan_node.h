@@ -35,6 +35,7 @@ typedef struct TqpScanState {
     /* Rows come from the reader over run.result, or from the store (tail or replay). */
     TqpResultReader *reader;
     Tuplestorestate *store;
+    TupleTableSlot *stored; /* what the store reads into */
     uint64 rows;
     const char *replay_reason; /* NULL: the engine's answer */
     double replay_ms;

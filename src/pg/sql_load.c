@@ -41,11 +41,11 @@ static void check_relation(Relation rel) {
         return;
     if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("cannot load relation \"%s\" into the cache", name),
+                        errmsg("relation \"%s\" cannot be cached", name),
                         errdetail_relkind_not_supported(kind), errhint("%s", kind_hint(kind))));
     bool unlogged = rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED;
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot load relation \"%s\" into the cache", name),
+                    errmsg("relation \"%s\" cannot be cached", name),
                     errdetail("It is a relation of this kind: %s.", reason),
                     unlogged ? errhint("ALTER TABLE ... SET LOGGED makes it an ordinary table.")
                              : errhint("Only ordinary tables and materialized views can be "

@@ -39,21 +39,32 @@ static const TqpExpr *substitute(TqpBinder *b, const Open *o, const TqpExpr *e) 
 }
 
 /*
- * A collected column.  The executor orders text by rank[] or by the host's comparator under the
- * type's collation, so a dictionary that is ranked for another collation gives way to strings.
+ * A sort column of a dictionary is collected as ranks.  Where no order of its codes is known it
+ * gives way to strings, which the executor orders by bytes or by the host's comparator.
  */
+static void sortable(TqpBinder *b, TqpBound *v) {
+    if (!tqp_bind_is_dict(v))
+        return;
+    if (tqp_bind_dict_ranked(b, v)) {
+        v->s.reg = tqp_bind_rank_reg(b, v, &v->s.lane);
+        v->s.by_rank = true;
+    } else {
+        v->s.reg = tqp_bind_view_reg(b, v);
+        v->s.lane = TQP_LANE_VIEW;
+        v->s.dict = NULL;
+    }
+}
+
 static TqpBindColumn collected(TqpBinder *b, const TqpExpr *e, bool sorted, TqpSlot *slot) {
     TqpBound v = tqp_bind_expr(b, e);
     bool all_null = tqp_bind_is_null(&v);
-    if (sorted && tqp_bind_is_dict(&v) && !tqp_bind_dict_ranked(b, &v) && v.s.dict->ranked) {
-        v.s.reg = tqp_bind_view_reg(b, &v);
-        v.s.lane = TQP_LANE_VIEW;
-        v.s.dict = NULL;
-    }
+    if (sorted && b->status == TQP_OK)
+        sortable(b, &v);
     *slot = tqp_bind_to_reg(b, v).s;
     TqpBindColumn col = {.s = *slot, .dict_collation = v.dict_collation, .all_null = all_null};
     col.nullable = slot->valid != TQP_NO_REG;
     col.s.reg = col.s.valid = TQP_NO_REG;
+    col.s.by_rank = false; /* the finished column holds codes again */
     return col;
 }
 
@@ -64,7 +75,8 @@ static uint32_t sink_exprs(const Open *o, const TqpExpr **exprs, TqpSortSpec *ke
         exprs[i] = o->env[i];
     for (uint32_t k = 0; k < o->nsort; k++) {
         uint32_t c = 0;
-        while (c < n && exprs[c] != o->sort[k].expr && !tqp_ir_expr_equal(exprs[c], o->sort[k].expr))
+        while (c < n && exprs[c] != o->sort[k].expr &&
+               !tqp_ir_expr_equal(exprs[c], o->sort[k].expr))
             c++;
         if (c == n)
             exprs[n++] = o->sort[k].expr;

@@ -11,9 +11,9 @@
 
 /* What a LUT was made from, so that a function of it becomes another LUT over the same codes. */
 typedef struct TqpBindTable {
-    uint16_t reg;  /* codes, lane U8 or U16 */
+    uint16_t reg; /* codes, lane U8 or U16 */
     TqpLane lane;
-    uint32_t lo, hi; /* codes that valid rows hold: [lo, hi] */
+    uint32_t lo, hi;       /* codes that valid rows hold: [lo, hi] */
     const int64_t *values; /* values[code - lo] */
 } TqpBindTable;
 
@@ -21,7 +21,7 @@ typedef struct TqpBindTable {
 typedef struct TqpBound {
     bool is_const; /* then `c` of type s.type, and s.reg is TQP_NO_REG */
     TqpValue c;
-    TqpSlot s; /* has_range is set for every INT class value, constants too */
+    TqpSlot s;                 /* has_range is set for every INT class value, constants too */
     uint32_t dict_collation;   /* dictionary: whose order rank[] is */
     const TqpBindTable *table; /* INT class from a LUT, or NULL */
     bool loose; /* some step may raise: valid under the guard it was bound under only */
@@ -141,9 +141,9 @@ static inline bool tqp_bind_fits_i64(TqpInt128 min, TqpInt128 max) {
 }
 
 /* ---- expressions ---- */
-TqpBound tqp_bind_expr(TqpBinder *b, const TqpExpr *e);               /* bind_expr.c */
+TqpBound tqp_bind_expr(TqpBinder *b, const TqpExpr *e); /* bind_expr.c */
 TqpBound tqp_bind_expr_guarded(TqpBinder *b, const TqpExpr *e, uint16_t guard);
-uint16_t tqp_bind_guard(TqpBinder *b, uint16_t valid); /* b->guard and valid */
+uint16_t tqp_bind_guard(TqpBinder *b, uint16_t valid);                   /* b->guard and valid */
 bool tqp_bind_value_of(TqpBinder *b, const TqpExpr *e, TqpValue *value); /* CONST or PARAM */
 
 /* One function per operator, in the table of bind_expr.c. */
@@ -205,11 +205,11 @@ TqpBound tqp_bind_code_set(TqpBinder *b, const TqpBound *v, const uint64_t *set,
 
 /* ---- bounds of one column, fused (bind_filter.c) ---- */
 typedef struct TqpBindTerm {
-    const TqpExpr *expr;  /* the conjunct, or the left side of fused bounds */
-    bool bounds;          /* lo <= expr <= hi */
+    const TqpExpr *expr; /* the conjunct, or the left side of fused bounds */
+    bool bounds;         /* lo <= expr <= hi */
     TqpInt128 lo, hi;
     bool may_raise;
-    double cost;          /* rank among conjuncts that cannot raise */
+    double cost; /* rank among conjuncts that cannot raise */
 } TqpBindTerm;
 uint32_t tqp_bind_count_terms(uint32_t n, const TqpExpr *const *args); /* room for them */
 /* Split into terms; bounds on equal expressions are fused, unless something between may raise. */
@@ -223,8 +223,8 @@ bool tqp_bind_int_table(TqpBinder *b, const TqpBound *v, TqpType type, TqpBindIn
                         const void *arg, TqpBound *out);
 
 /*
- * The lookup step itself: values[i] of code first + i, in a table of `entries`; gives lane, bias and
- * range of the result.
+ * The lookup step itself: values[i] of code first + i, in a table of `entries`; gives lane, bias
+ * and range of the result.
  */
 uint16_t tqp_bind_lut_ints(TqpBinder *b, TqpLane code_lane, uint16_t codes, uint32_t first,
                            uint32_t n, const int64_t *values, uint32_t entries, TqpLane *lane,
@@ -234,7 +234,7 @@ uint16_t tqp_bind_lut_ints(TqpBinder *b, TqpLane code_lane, uint16_t codes, uint
 TqpBound tqp_bind_text_compare(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpBound *y);
 bool tqp_bind_is_dict(const TqpBound *v);
 uint16_t tqp_bind_view_reg(TqpBinder *b, const TqpBound *v); /* strings as a VIEW register */
-TqpView tqp_bind_text_const(const TqpBound *v); /* BPCHAR without trailing blanks */
+TqpView tqp_bind_text_const(const TqpBound *v);              /* BPCHAR without trailing blanks */
 /* Code of a string, or -1. */
 int64_t tqp_bind_dict_find(const TqpDict *d, TqpView s);
 int tqp_bind_bytes_compare(TqpView x, TqpView y);
@@ -254,7 +254,7 @@ const TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strin
 TqpLane tqp_bind_code_lane(uint32_t count);
 
 /* ---- pipelines ---- */
-void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan);          /* bind_source.c */
+void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan); /* bind_source.c */
 void tqp_bind_open_result(TqpBinder *b, uint32_t pipeline, uint64_t max_rows, uint32_t ncolumns,
                           const TqpBindColumn *columns);
 TqpBound tqp_bind_column(TqpBinder *b, uint32_t column); /* loads at first use */

@@ -1,10 +1,10 @@
 /*
- * Aggregation: dense grouping on codes where every key has few, accumulators that are proved to fit,
- * and what the finished columns are to the next pipeline.
+ * Aggregation: dense grouping on codes where every key has few, accumulators that are proved to
+ * fit, and what the finished columns are to the next pipeline.
  */
 #include "program/bind.h"
 
-#define DENSE_LIMIT (UINT64_C(4) << 20)
+#define DENSE_LIMIT     (UINT64_C(4) << 20)
 #define DENSE_BYTES_MAX (UINT64_C(256) << 20) /* of one thread's accumulators, 16 bytes each */
 
 static TqpInt128 row_bound(const TqpBinder *b) {
@@ -34,15 +34,16 @@ static bool dense_codes(const TqpBound *v, bool single, uint64_t limit, uint64_t
         return false;
     TqpInt128 span = v->s.max - v->s.min, unused = v->s.min - v->s.bias;
     /* A few unused codes are cheaper than a subtraction, but not when they multiply. */
-    bool keep = !v->is_const && tqp_bind_is_code(v->s.lane) && unused <= (single ? span / 8 + 16 : 0);
+    bool keep =
+        !v->is_const && tqp_bind_is_code(v->s.lane) && unused <= (single ? span / 8 + 16 : 0);
     *bias = keep ? v->s.bias : (int64_t)v->s.min;
     TqpInt128 n = v->s.max - *bias + 1;
     *codes = n > (TqpInt128)limit ? limit + 1 : (uint64_t)n;
     return *codes <= limit;
 }
 
-static uint16_t dense_code_reg(TqpBinder *b, const TqpBound *v, const TqpDenseKey *key, TqpLane lane,
-                               int64_t bias) {
+static uint16_t dense_code_reg(TqpBinder *b, const TqpBound *v, const TqpDenseKey *key,
+                               TqpLane lane, int64_t bias) {
     uint16_t reg;
     if (tqp_bind_is_null(v))
         return tqp_bind_fill_int(b, lane, 0);
@@ -94,8 +95,8 @@ static bool try_dense(TqpBinder *b, TqpSink *sink, const TqpBound *keys, TqpSlot
         slots[i] = keys[i].s;
         slots[i].reg = slots[i].valid = TQP_NO_REG;
         slots[i].bias = bias;
-        slots[i].lane = slots[i].type.kind == TQP_TYPE_BOOL ? TQP_LANE_U8
-                                                             : tqp_bind_code_lane((uint32_t)codes);
+        slots[i].lane =
+            slots[i].type.kind == TQP_TYPE_BOOL ? TQP_LANE_U8 : tqp_bind_code_lane((uint32_t)codes);
     }
     TqpLane lane = total <= 256 ? TQP_LANE_U8 : TQP_LANE_U32;
     for (uint32_t i = sink->nkeys; i-- > 0;) {
@@ -167,8 +168,8 @@ static void sum_ints(TqpBinder *b, TqpAccumulator *acc, const TqpBound *v, TqpTy
         min = min < INT64_MIN ? INT64_MIN : min;
         max = max > INT64_MAX ? INT64_MAX : max;
     }
-    acc->result = finished(type, tqp_bind_fits_i64(min, max) ? TQP_LANE_I64 : TQP_LANE_I128, min,
-                           max);
+    acc->result =
+        finished(type, tqp_bind_fits_i64(min, max) ? TQP_LANE_I64 : TQP_LANE_I128, min, max);
 }
 
 static void sum(TqpBinder *b, TqpAccumulator *acc, TqpBound v, TqpType type) {
@@ -188,8 +189,7 @@ static void extreme(TqpBinder *b, TqpAccumulator *acc, TqpBound v, uint32_t *dic
         acc->arg = v.s;
         acc->arg.reg = tqp_bind_rank_reg(b, &v, &acc->arg.lane);
         acc->arg.by_rank = true;
-        acc->result = v.s;
-        acc->result.lane = tqp_bind_code_lane(v.s.dict->count);
+        acc->result = acc->arg;
         *dict_collation = v.dict_collation;
     } else {
         if (text && v.s.type.collation != 0 && !v.is_const)
@@ -295,11 +295,12 @@ void tqp_bind_aggregate(TqpBinder *b, const TqpNode *node, const TqpExpr *const 
         TqpAccumulator *acc = &accs[i];
         TqpBindColumn *col = &columns[nkeys + i];
         bind_acc(b, &node->aggregate.aggs[i], env, acc, &col->dict_collation);
-        acc->result_nullable = acc->kind != TQP_ACC_COUNT &&
-                               (nkeys == 0 || acc->filter != TQP_NO_REG ||
-                                acc->arg.valid != TQP_NO_REG);
+        acc->result_nullable =
+            acc->kind != TQP_ACC_COUNT &&
+            (nkeys == 0 || acc->filter != TQP_NO_REG || acc->arg.valid != TQP_NO_REG);
         sink.fixed_order |= acc->kind == TQP_ACC_F64;
         col->s = acc->result;
+        col->s.by_rank = false;
         col->nullable = acc->result_nullable;
     }
     uint64_t rows = nkeys == 0 ? 1 : b->source.max_rows;

@@ -100,8 +100,8 @@ static bool narrow_sum(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpBound
     lane = lane < y->s.lane ? y->s.lane : lane;
     uint16_t p = tqp_bind_int_reg(b, x, lane, x->s.bias);
     uint16_t q = tqp_bind_int_reg(b, y, lane, y->s.bias);
-    uint16_t reg = tqp_bind_binary(b, op == TQP_OP_ADD ? TQP_STEP_ADD_RR : TQP_STEP_SUB_RR, lane, p,
-                                   q, lane);
+    uint16_t reg =
+        tqp_bind_binary(b, op == TQP_OP_ADD ? TQP_STEP_ADD_RR : TQP_STEP_SUB_RR, lane, p, q, lane);
     TqpInt128 sum = (TqpInt128)x->s.bias + (op == TQP_OP_ADD ? y->s.bias : -(TqpInt128)y->s.bias);
     if (tqp_bind_fits_i64(sum, sum) && tqp_bind_lane_covers(lane, (int64_t)sum, r.min, r.max)) {
         bias = (int64_t)sum;
@@ -176,7 +176,9 @@ static bool try_narrow(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpBound
 }
 
 static TqpStepOp plain_op(TqpOp op) {
-    return op == TQP_OP_ADD ? TQP_STEP_ADD_RR : op == TQP_OP_SUB ? TQP_STEP_SUB_RR : TQP_STEP_MUL_RR;
+    return op == TQP_OP_ADD   ? TQP_STEP_ADD_RR
+           : op == TQP_OP_SUB ? TQP_STEP_SUB_RR
+                              : TQP_STEP_MUL_RR;
 }
 
 static TqpStepOp check_op(TqpOp op) {
@@ -196,8 +198,7 @@ static uint16_t wide_plain(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpB
         return tqp_bind_emit(b, &step, lane);
     }
     if (op == TQP_OP_SUB && y->is_const && y->c.i > INT64_MIN) {
-        TqpStep step =
-            immediate(TQP_STEP_ADD_RI, lane, tqp_bind_int_reg(b, x, lane, 0), -y->c.i);
+        TqpStep step = immediate(TQP_STEP_ADD_RI, lane, tqp_bind_int_reg(b, x, lane, 0), -y->c.i);
         return tqp_bind_emit(b, &step, lane);
     }
     if (op == TQP_OP_SUB && x->is_const) {
@@ -222,8 +223,8 @@ TqpBound tqp_bind_range_check(TqpBinder *b, TqpBound v, TqpType type, TqpBindRan
         TqpLane lane = tqp_bind_fits_i64(r.min, r.max) ? TQP_LANE_I64 : TQP_LANE_I128;
         if (lane == TQP_LANE_I64)
             limits = meet(limits, (TqpBindRange){INT64_MIN, INT64_MAX});
-        TqpStep step = immediate(TQP_STEP_RANGE_CHECK, lane, tqp_bind_int_reg(b, &v, lane, 0),
-                                 limits.min);
+        TqpStep step =
+            immediate(TQP_STEP_RANGE_CHECK, lane, tqp_bind_int_reg(b, &v, lane, 0), limits.min);
         if (lane == TQP_LANE_I128)
             step.imm[1].w = limits.max;
         else

@@ -106,8 +106,7 @@ static TqpBound float_to_integer(TqpBinder *b, TqpBound v, TqpType type) {
     TqpStep step = tqp_bind_step(TQP_STEP_F64_TO_I64, TQP_LANE_F64);
     step.in[0] = v.s.reg;
     uint16_t reg = tqp_bind_emit_raising(b, &step, TQP_LANE_I64, v.s.valid);
-    TqpBound r =
-        tqp_bind_int_slot(type, TQP_LANE_I64, 0, reg, v.s.valid, INT64_MIN, INT64_MAX);
+    TqpBound r = tqp_bind_int_slot(type, TQP_LANE_I64, 0, reg, v.s.valid, INT64_MIN, INT64_MAX);
     return tqp_bind_range_check(b, r, type, tqp_bind_type_limits(type));
 }
 

@@ -4,7 +4,8 @@
  */
 #include "program/bind.h"
 
-/* A branch: the value where `mask` is set and no earlier branch's is (the last: everywhere else). */
+/* A branch: the value where `mask` is set and no earlier branch's is (the last: everywhere else).
+ */
 typedef struct Branch {
     uint16_t mask;
     TqpBound value;
@@ -38,8 +39,8 @@ static uint16_t merged_regs(TqpBinder *b, uint32_t n, const Branch *branches, co
     for (uint32_t i = n - 1; i-- > 0;) {
         if (regs[i] == TQP_NO_REG)
             continue;
-        acc = acc == TQP_NO_REG ? regs[i]
-                                : tqp_bind_select(b, lane, regs[i], acc, branches[i].mask);
+        acc =
+            acc == TQP_NO_REG ? regs[i] : tqp_bind_select(b, lane, regs[i], acc, branches[i].mask);
     }
     return acc;
 }
@@ -82,8 +83,7 @@ static TqpBound merge_ints(TqpBinder *b, uint32_t n, const Branch *branches, uin
         uint16_t mask = branches[0].mask;
         if (x->c.i < y->c.i)
             mask = tqp_bind_mask_andnot(b, TQP_NO_REG, mask);
-        uint16_t reg =
-            tqp_bind_unary(b, TQP_STEP_MASK_TO_U8, TQP_LANE_MASK, mask, 0, TQP_LANE_U8);
+        uint16_t reg = tqp_bind_unary(b, TQP_STEP_MASK_TO_U8, TQP_LANE_MASK, mask, 0, TQP_LANE_U8);
         int64_t from = r.min == 0 ? 0 : (int64_t)r.min;
         return tqp_bind_int_slot(type, TQP_LANE_U8, from, reg, valid, r.min, r.max);
     }
@@ -103,8 +103,8 @@ static TqpBound merge_bools(TqpBinder *b, uint32_t n, const Branch *branches) {
     uint16_t acc = last.s.reg;
     for (uint32_t i = n - 1; i-- > 0;) {
         uint16_t on = tqp_bind_true_mask(b, &branches[i].value), mask = branches[i].mask;
-        acc = tqp_bind_mask_or(b, tqp_bind_mask_and(b, mask, on),
-                               tqp_bind_mask_andnot(b, acc, mask));
+        acc =
+            tqp_bind_mask_or(b, tqp_bind_mask_and(b, mask, on), tqp_bind_mask_andnot(b, acc, mask));
     }
     return tqp_bind_slot((TqpType){.kind = TQP_TYPE_BOOL}, TQP_LANE_MASK, acc, valid);
 }
@@ -247,11 +247,25 @@ TqpBound tqp_bind_op_coalesce(TqpBinder *b, const TqpExpr *e) {
     return n > 0 ? merge(b, n, branches, e->type) : tqp_bind_null(e->type);
 }
 
+/* false < true; NULL gives way. */
+static TqpBound extreme_of_bools(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpBound *y) {
+    TqpBound p = tqp_bind_to_reg(b, *x), q = tqp_bind_to_reg(b, *y);
+    uint16_t valid = tqp_bind_mask_or(b, p.s.valid, q.s.valid);
+    uint16_t on = tqp_bind_mask_or(b, p.s.reg, q.s.reg);
+    if (op == TQP_OP_LEAST) {
+        uint16_t off = tqp_bind_mask_or(b, tqp_bind_false_mask(b, &p), tqp_bind_false_mask(b, &q));
+        on = tqp_bind_mask_andnot(b, valid, off);
+    }
+    return tqp_bind_slot(x->s.type, TQP_LANE_MASK, on, valid);
+}
+
 /* The lesser or greater of two, of a class that has MIN_RR; NULL gives way. */
 static TqpBound extreme_of(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpBound *y) {
     TqpType type = x->s.type;
     TqpBound r = tqp_bind_slot(type, TQP_LANE_VIEW, TQP_NO_REG, TQP_NO_REG);
     uint16_t p, q;
+    if (type.kind == TQP_TYPE_BOOL)
+        return extreme_of_bools(b, op, x, y);
     if (tqp_type_class(type.kind) == TQP_CLASS_INT) {
         Branch pair[2] = {{TQP_NO_REG, *x}, {TQP_NO_REG, *y}};
         r.s.has_range = true;

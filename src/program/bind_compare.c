@@ -106,7 +106,7 @@ static TqpLane common_lane(const TqpBound *x, const TqpBound *y, int64_t *bias) 
 
 /* Decided by the ranges alone?  Then *value says how. */
 static bool decided(TqpOp op, const TqpSlot *x, const TqpSlot *y, bool *value) {
-    bool below = x->max < y->min, above = x->min > y->max;
+    bool below = x->max<y->min, above = x->min> y->max;
     bool not_above = x->max <= y->min, not_below = x->min >= y->max;
     switch (op) {
     case TQP_OP_EQ:

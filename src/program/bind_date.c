@@ -45,12 +45,18 @@ static bool field_range(const ExtractArg *a, const TqpBound *x, TqpBindRange *r)
     static const struct {
         int32_t min, max;
     } fixed[TQP_FIELD_COUNT] = {
-        [TQP_FIELD_QUARTER] = {1, 4},         [TQP_FIELD_MONTH] = {1, 12},
-        [TQP_FIELD_WEEK] = {1, 53},           [TQP_FIELD_DAY] = {1, 31},
-        [TQP_FIELD_DOW] = {0, 6},             [TQP_FIELD_ISODOW] = {1, 7},
-        [TQP_FIELD_DOY] = {1, 366},           [TQP_FIELD_HOUR] = {0, 23},
-        [TQP_FIELD_MINUTE] = {0, 59},         [TQP_FIELD_SECOND] = {0, 59999999},
-        [TQP_FIELD_MILLISECOND] = {0, 59999999}, [TQP_FIELD_MICROSECOND] = {0, 59999999},
+        [TQP_FIELD_QUARTER] = {1, 4},
+        [TQP_FIELD_MONTH] = {1, 12},
+        [TQP_FIELD_WEEK] = {1, 53},
+        [TQP_FIELD_DAY] = {1, 31},
+        [TQP_FIELD_DOW] = {0, 6},
+        [TQP_FIELD_ISODOW] = {1, 7},
+        [TQP_FIELD_DOY] = {1, 366},
+        [TQP_FIELD_HOUR] = {0, 23},
+        [TQP_FIELD_MINUTE] = {0, 59},
+        [TQP_FIELD_SECOND] = {0, 59999999},
+        [TQP_FIELD_MILLISECOND] = {0, 59999999},
+        [TQP_FIELD_MICROSECOND] = {0, 59999999},
     };
     if (fixed[a->field].max > 0) {
         *r = (TqpBindRange){fixed[a->field].min, fixed[a->field].max};
@@ -175,8 +181,8 @@ TqpBound tqp_bind_op_add_months(TqpBinder *b, const TqpExpr *e) {
     int64_t months = (int64_t)count.i, lo, hi;
     if (!tqp_bind_finite(b, &x))
         return x;
-    bool proved = months_fn((int64_t)x.s.min, &lo, &months) &&
-                  months_fn((int64_t)x.s.max, &hi, &months);
+    bool proved =
+        months_fn((int64_t)x.s.min, &lo, &months) && months_fn((int64_t)x.s.max, &hi, &months);
     if (!proved) {
         lo = TQP_TIMESTAMP_MIN;
         hi = TQP_TIMESTAMP_MAX;
@@ -246,8 +252,8 @@ TqpBound tqp_bind_cast_date(TqpBinder *b, TqpBound x, TqpType type) {
         TqpType wide = {.kind = TQP_TYPE_I64};
         TqpBindRange any = {INT64_MIN, INT64_MAX};
         TqpBound days = floor_days(b, x, wide);
-        TqpBound midnight = tqp_bind_arith(
-            b, TQP_OP_MUL, days, tqp_bind_const_int(wide, TQP_US_PER_DAY), wide, any);
+        TqpBound midnight = tqp_bind_arith(b, TQP_OP_MUL, days,
+                                           tqp_bind_const_int(wide, TQP_US_PER_DAY), wide, any);
         TqpBound t = tqp_bind_arith(b, TQP_OP_SUB, x, midnight, type, any);
         if (t.s.min < 0)
             t.s.min = 0; /* the interval arithmetic does not see that both are of one day */

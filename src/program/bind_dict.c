@@ -5,7 +5,7 @@
 
 /* Orders are computed for dictionaries up to these sizes; a host comparator is slow. */
 #define ORDER_BYTES_MAX (1u << 22)
-#define ORDER_HOST_MAX 65536u
+#define ORDER_HOST_MAX  65536u
 
 bool tqp_bind_is_dict(const TqpBound *v) {
     return !v->is_const && v->s.dict != NULL && !v->s.by_rank;
@@ -75,9 +75,9 @@ static uint32_t *sorted_codes(TqpBinder *b, const TqpView *strings, uint32_t n,
             uint64_t mid = lo + width < n ? lo + width : n, hi = mid + width < n ? mid + width : n;
             uint64_t i = lo, k = mid;
             for (uint64_t out = lo; out < hi; out++) {
-                bool left = k >= hi || (i < mid && tqp_bind_text_order(b, collation,
-                                                                       strings[from[i]],
-                                                                       strings[from[k]]) <= 0);
+                bool left =
+                    k >= hi || (i < mid && tqp_bind_text_order(b, collation, strings[from[i]],
+                                                               strings[from[k]]) <= 0);
                 to[out] = left ? from[i++] : from[k++];
             }
         }
@@ -121,11 +121,11 @@ bool tqp_bind_dict_ranked(TqpBinder *b, TqpBound *v) {
 
 uint16_t tqp_bind_rank_reg(TqpBinder *b, const TqpBound *v, TqpLane *lane) {
     const TqpDict *d = v->s.dict;
-    *lane = v->s.lane;
+    TqpLane codes = v->s.lane; /* `lane` may point at it */
+    *lane = d->rank == NULL ? codes : TQP_LANE_U32;
     if (d->rank == NULL)
         return v->s.reg;
-    *lane = TQP_LANE_U32;
-    return tqp_bind_lut(b, TQP_STEP_LUT_U32, v->s.lane, v->s.reg, d->rank, d->count, TQP_LANE_U32);
+    return tqp_bind_lut(b, TQP_STEP_LUT_U32, codes, v->s.reg, d->rank, d->count, TQP_LANE_U32);
 }
 
 TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const TqpView *strings) {

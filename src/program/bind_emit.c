@@ -1,4 +1,5 @@
-/* Emission of steps into the open pipeline; an equal pure step gives the register it gave before. */
+/* Emission of steps into the open pipeline; an equal pure step gives the register it gave before.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,8 +60,8 @@ static uint16_t new_reg(TqpBinder *b, TqpLane lane) {
 }
 
 static bool same_step(const TqpStep *x, const TqpStep *y) {
-    return x->op == y->op && x->lane == y->lane && x->guard == y->guard &&
-           x->column == y->column && x->aux == y->aux && x->aux_count == y->aux_count &&
+    return x->op == y->op && x->lane == y->lane && x->guard == y->guard && x->column == y->column &&
+           x->aux == y->aux && x->aux_count == y->aux_count &&
            memcmp(x->in, y->in, sizeof(x->in)) == 0 && memcmp(x->imm, y->imm, sizeof(x->imm)) == 0;
 }
 

@@ -7,7 +7,8 @@
 uint32_t tqp_bind_count_terms(uint32_t n, const TqpExpr *const *args) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < n; i++)
-        count += args[i]->op == TQP_OP_AND ? tqp_bind_count_terms(args[i]->nargs, args[i]->args) : 1;
+        count +=
+            args[i]->op == TQP_OP_AND ? tqp_bind_count_terms(args[i]->nargs, args[i]->args) : 1;
     return count;
 }
 

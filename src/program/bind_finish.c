@@ -75,6 +75,8 @@ static void find_uses(TqpBinder *b, TqpSink *sink, Uses *u, bool *dead) {
             continue;
         if (s->out2 != TQP_NO_REG && !is_used(u, s->out2))
             s->out2 = TQP_NO_REG;
+        else if (s->op == TQP_STEP_LOAD && !is_used(u, s->out))
+            s->out = TQP_NO_REG; /* a column read for its validity alone */
         u->at = i;
         visit_inputs(s, note_use, u);
     }

@@ -1,6 +1,6 @@
 /*
- * IN (constants): codes as a lookup tensor or an interval, wide integers and views as a set.  A NULL
- * among the constants makes NULL of what is not found.
+ * IN (constants): codes as a lookup tensor or an interval, wide integers and views as a set.  A
+ * NULL among the constants makes NULL of what is not found.
  */
 #include "base/bitmap.h"
 #include "program/bind.h"
@@ -141,7 +141,8 @@ TqpBound tqp_bind_op_in(TqpBinder *b, const TqpExpr *e) {
         }
         list[n] = c;
         ints[n] = c.c.i;
-        texts[n] = tqp_type_class(c.s.type.kind) == TQP_CLASS_TEXT ? tqp_bind_text_const(&c) : c.c.s;
+        texts[n] =
+            tqp_type_class(c.s.type.kind) == TQP_CLASS_TEXT ? tqp_bind_text_const(&c) : c.c.s;
         n++;
     }
     TqpTypeClass class = tqp_type_class(v.s.type.kind);

@@ -1,6 +1,7 @@
 /*
  * A function of an integer with a narrow domain becomes a lookup tensor, evaluated here once per
- * code with the same pure function as the kernels'.  A function of such a lookup is one lookup again.
+ * code with the same pure function as the kernels'.  A function of such a lookup is one lookup
+ * again.
  */
 #include "program/bind.h"
 
@@ -91,8 +92,8 @@ bool tqp_bind_int_table(TqpBinder *b, const TqpBound *v, TqpType type, TqpBindIn
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;
-    uint16_t reg = tqp_bind_lut_ints(b, from.lane, from.reg, from.lo, n, values, entries, &lane,
-                                     &bias, &r);
+    uint16_t reg =
+        tqp_bind_lut_ints(b, from.lane, from.reg, from.lo, n, values, entries, &lane, &bias, &r);
     *out = tqp_bind_int_slot(type, lane, bias, reg, v->s.valid, r.min, r.max);
     out->table = table;
     return true;

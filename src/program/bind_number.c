@@ -48,8 +48,8 @@ TqpBound tqp_bind_op_arith(TqpBinder *b, const TqpExpr *e) {
     if ((is_date(x.s.type) && !tqp_bind_finite(b, &x)) ||
         (is_date(y.s.type) && !tqp_bind_finite(b, &y)))
         return tqp_bind_null(e->type);
-    TqpBindRange limits = is_date(e->type) ? tqp_bind_date_limits(TQP_TYPE_DATE)
-                                           : tqp_bind_type_limits(e->type);
+    TqpBindRange limits =
+        is_date(e->type) ? tqp_bind_date_limits(TQP_TYPE_DATE) : tqp_bind_type_limits(e->type);
     return tqp_bind_arith(b, e->op, x, y, e->type, limits);
 }
 
@@ -126,16 +126,15 @@ TqpBound tqp_bind_op_div(TqpBinder *b, const TqpExpr *e) {
         return tqp_bind_range_check(
             b, tqp_bind_const_int(e->type, modulo ? x.c.i % y.c.i : x.c.i / y.c.i), e->type,
             tqp_bind_type_limits(e->type));
-    bool narrow =
-        tqp_bind_fits_i64(x.s.min, x.s.max) && tqp_bind_fits_i64(y.s.min, y.s.max);
+    bool narrow = tqp_bind_fits_i64(x.s.min, x.s.max) && tqp_bind_fits_i64(y.s.min, y.s.max);
     TqpLane lane = narrow ? TQP_LANE_I64 : TQP_LANE_I128;
     uint16_t valid = tqp_bind_mask_and(b, x.s.valid, y.s.valid);
     TqpStep step = tqp_bind_step(modulo ? TQP_STEP_MOD_CHECK : TQP_STEP_DIV_CHECK, lane);
     step.in[0] = tqp_bind_int_reg(b, &x, lane, 0);
     step.in[1] = tqp_bind_int_reg(b, &y, lane, 0);
     bool safe = y.is_const && y.c.i != 0 && y.c.i != -1;
-    uint16_t reg = safe ? tqp_bind_emit(b, &step, lane)
-                        : tqp_bind_emit_raising(b, &step, (int)lane, valid);
+    uint16_t reg =
+        safe ? tqp_bind_emit(b, &step, lane) : tqp_bind_emit_raising(b, &step, (int)lane, valid);
     if (lane == TQP_LANE_I64 && r.max > INT64_MAX)
         r.max = INT64_MAX; /* least / -1 was flagged */
     if (lane == TQP_LANE_I64 && r.min < INT64_MIN)

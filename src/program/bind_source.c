@@ -1,6 +1,6 @@
 /*
- * What the open pipeline reads: lanes and biases of its source's columns, chosen from the tensors of
- * all row groups, and the LOADs, which are emitted at the first use of a column.
+ * What the open pipeline reads: lanes and biases of its source's columns, chosen from the tensors
+ * of all row groups, and the LOADs, which are emitted at the first use of a column.
  */
 #include <string.h>
 
@@ -55,15 +55,18 @@ static void choose_int_lane(const TqpRelation *rel, uint32_t c, const TqpColumnS
                   : TQP_LANE_I128;
 }
 
-/* The one dictionary of a column all of whose row groups are DICT, or NULL. */
-static const TqpDict *column_dict(const TqpRelation *rel, uint32_t c, const TqpColumnStats *stats) {
+/*
+ * The one dictionary of a column all of whose row groups are DICT, or NULL.  Groups without any
+ * value do not count: they load as code 0.
+ */
+static const TqpDict *column_dict(const TqpRelation *rel, uint32_t c) {
     const TqpDict *dict = rel->columns[c].dict;
-    if (!stats->all_dict)
-        return NULL;
     for (uint32_t g = 0; g < rel->ngroups; g++) {
         const TqpTensor *t = &rel->groups[g].tensors[c];
-        if (t->nrows == 0)
+        if (t->nrows == 0 || (t->encoding == TQP_ENC_CONST && t->null_count == t->nrows))
             continue;
+        if (t->encoding != TQP_ENC_DICT)
+            return NULL;
         if (dict == NULL)
             dict = t->dict;
         if (t->dict != dict)
@@ -97,7 +100,7 @@ static void describe_column(TqpBinder *b, const TqpRelation *rel, uint32_t c, Tq
         choose_int_lane(rel, c, &stats, &col->s);
         break;
     case TQP_CLASS_TEXT:
-        col->s.dict = column_dict(rel, c, &stats);
+        col->s.dict = column_dict(rel, c);
         col->s.lane = col->s.dict != NULL ? stats.widest : TQP_LANE_VIEW;
         col->dict_collation = stored.collation;
         break;

@@ -53,8 +53,7 @@ TqpBound tqp_bind_op_length(TqpBinder *b, const TqpExpr *e) {
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;
-    uint16_t reg =
-        tqp_bind_lut_ints(b, x.s.lane, x.s.reg, 0, n, lengths, n, &lane, &bias, &r);
+    uint16_t reg = tqp_bind_lut_ints(b, x.s.lane, x.s.reg, 0, n, lengths, n, &lane, &bias, &r);
     return tqp_bind_int_slot(e->type, lane, bias, reg, x.s.valid, r.min, r.max);
 }
 

@@ -24,8 +24,7 @@ uint16_t tqp_bind_view_reg(TqpBinder *b, const TqpBound *v) {
     return tqp_bind_lut(b, TQP_STEP_LUT_VIEW, v->s.lane, v->s.reg, views, d->count, TQP_LANE_VIEW);
 }
 
-static uint16_t code_step(TqpBinder *b, TqpStepOp op, const TqpBound *v, uint32_t lo,
-                          uint32_t hi) {
+static uint16_t code_step(TqpBinder *b, TqpStepOp op, const TqpBound *v, uint32_t lo, uint32_t hi) {
     TqpStep step = tqp_bind_step(op, v->s.lane);
     step.in[0] = v->s.reg;
     step.imm[0].i = lo;

@@ -1,4 +1,5 @@
-/* Fields, truncation and month arithmetic as PostgreSQL's timestamp.c and datetime.c define them. */
+/* Fields, truncation and month arithmetic as PostgreSQL's timestamp.c and datetime.c define them.
+ */
 #include "program/dates.h"
 
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /*
  * PostgreSQL's calendar: proleptic Gregorian, day 0 = 2000-01-01, year 0 = 1 BC.  Pure functions of
- * one value, inline so that kernels can loop over them; the binder folds constants with the same ones.
- * Civil dates follow H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+ * one value, inline so that kernels can loop over them; the binder folds constants with the same
+ * ones. Civil dates follow H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
  */
 #ifndef TQP_PROGRAM_DATES_H
 #define TQP_PROGRAM_DATES_H
@@ -9,11 +9,11 @@
 #include "program/step.h"
 
 #define TQP_US_PER_SECOND INT64_C(1000000)
-#define TQP_US_PER_DAY INT64_C(86400000000)
-#define TQP_DAYS_1970 INT64_C(10957) /* 2000-01-01 minus 1970-01-01 */
+#define TQP_US_PER_DAY    INT64_C(86400000000)
+#define TQP_DAYS_1970     INT64_C(10957) /* 2000-01-01 minus 1970-01-01 */
 /* Finite values; the infinities are INT32_MIN/MAX days and INT64_MIN/MAX microseconds. */
-#define TQP_DATE_MIN INT64_C(-2451545)             /* 4714-11-24 BC, Julian day 0 */
-#define TQP_DATE_MAX INT64_C(2145031948)           /* 5874897-12-31 */
+#define TQP_DATE_MIN      INT64_C(-2451545)   /* 4714-11-24 BC, Julian day 0 */
+#define TQP_DATE_MAX      INT64_C(2145031948) /* 5874897-12-31 */
 #define TQP_TIMESTAMP_MIN (TQP_DATE_MIN * TQP_US_PER_DAY)
 #define TQP_TIMESTAMP_MAX INT64_C(9223371331199999999) /* 294276-12-31 23:59:59.999999 */
 
@@ -30,7 +30,7 @@ static inline int64_t tqp_date_floor_div(int64_t x, int64_t d) {
 /* days within TQP_DATE_MIN .. TQP_DATE_MAX.  Unsigned 32-bit throughout, so that it vectorises. */
 static inline TqpCivil tqp_date_civil(int64_t days) {
     /* Days since 0000-03-01 of an era 20 * 400 years earlier, which makes every date positive. */
-    uint32_t z = (uint32_t)(days + 730425 + 20 * 146097);
+    uint32_t z = (uint32_t)days + 730425 + 20 * 146097;
     uint32_t era = z / 146097, doe = z % 146097;
     uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
@@ -64,7 +64,8 @@ static inline int32_t tqp_date_weekday(int64_t days) {
 
 /*
  * EXTRACT(field FROM days or microseconds).  False when x is infinite or outside the type, or when
- * the result has no int64 (then PostgreSQL has to answer).  Fields of the time of day are 0 for days.
+ * the result has no int64 (then PostgreSQL has to answer).  Fields of the time of day are 0 for
+ * days.
  */
 bool tqp_date_extract(TqpDateField field, bool microseconds, int64_t x, int64_t *result);
 /* date_trunc(field, microseconds); infinities stay.  False when the result leaves the type. */

@@ -1,8 +1,8 @@
 /*
  * LIKE without backtracking: a pattern is a list of pieces between %.  The first and the last piece
  * may be anchored; every other one is taken at its leftmost place, which is right because a piece
- * matches a fixed number of characters.  Semantics: PostgreSQL's like_match.c, bytewise (deterministic
- * collations).  With UTF-8, `_` is one character of valid UTF-8.
+ * matches a fixed number of characters.  Semantics: PostgreSQL's like_match.c, bytewise
+ * (deterministic collations).  With UTF-8, `_` is one character of valid UTF-8.
  */
 #include "program/program.h"
 

@@ -35,30 +35,43 @@ static void print_scalar(TqpLane lane, const TqpScalar *s, TqpString *out) {
 }
 
 typedef enum ImmKind { /* how many immediates a step has, and of which lane */
-    IMM_NONE,
-    IMM_LANE,     /* imm[0] of the step's lane */
-    IMM_INTERVAL, /* imm[0] .. imm[1] of the step's lane */
-    IMM_ADD,      /* imm[0].i, shown unless 0 */
-    IMM_INT,      /* imm[0].i */
-    IMM_INT2,
-    IMM_INT3,
-    IMM_FLOAT
+                       IMM_NONE,
+                       IMM_LANE,     /* imm[0] of the step's lane */
+                       IMM_INTERVAL, /* imm[0] .. imm[1] of the step's lane */
+                       IMM_ADD,      /* imm[0].i, shown unless 0 */
+                       IMM_INT,      /* imm[0].i */
+                       IMM_INT2,
+                       IMM_INT3,
+                       IMM_FLOAT
 } ImmKind;
 
 static const uint8_t imm_kinds[TQP_STEP_COUNT] = {
-    [TQP_STEP_EQ_RI] = IMM_LANE,          [TQP_STEP_NE_RI] = IMM_LANE,
-    [TQP_STEP_LT_RI] = IMM_LANE,          [TQP_STEP_LE_RI] = IMM_LANE,
-    [TQP_STEP_GT_RI] = IMM_LANE,          [TQP_STEP_GE_RI] = IMM_LANE,
-    [TQP_STEP_BETWEEN_RI] = IMM_INTERVAL, [TQP_STEP_MASK_FILL] = IMM_INT,
-    [TQP_STEP_LIKE] = IMM_ADD,            [TQP_STEP_ADD_RI] = IMM_LANE,
-    [TQP_STEP_RSUB_RI] = IMM_LANE,        [TQP_STEP_MUL_RI] = IMM_LANE,
-    [TQP_STEP_DIV_ROUND_RI] = IMM_LANE,   [TQP_STEP_RANGE_CHECK] = IMM_INTERVAL,
-    [TQP_STEP_TO_U8] = IMM_ADD,           [TQP_STEP_TO_U16] = IMM_ADD,
-    [TQP_STEP_TO_U32] = IMM_ADD,          [TQP_STEP_TO_I64] = IMM_ADD,
-    [TQP_STEP_TO_I128] = IMM_ADD,         [TQP_STEP_FDIV_RI] = IMM_FLOAT,
-    [TQP_STEP_FILL] = IMM_LANE,           [TQP_STEP_EXTRACT] = IMM_INT2,
-    [TQP_STEP_DATE_TRUNC] = IMM_INT,      [TQP_STEP_ADD_MONTHS] = IMM_INT,
-    [TQP_STEP_LENGTH] = IMM_INT,          [TQP_STEP_SUBSTR] = IMM_INT3,
+    [TQP_STEP_EQ_RI] = IMM_LANE,
+    [TQP_STEP_NE_RI] = IMM_LANE,
+    [TQP_STEP_LT_RI] = IMM_LANE,
+    [TQP_STEP_LE_RI] = IMM_LANE,
+    [TQP_STEP_GT_RI] = IMM_LANE,
+    [TQP_STEP_GE_RI] = IMM_LANE,
+    [TQP_STEP_BETWEEN_RI] = IMM_INTERVAL,
+    [TQP_STEP_MASK_FILL] = IMM_INT,
+    [TQP_STEP_LIKE] = IMM_ADD,
+    [TQP_STEP_ADD_RI] = IMM_LANE,
+    [TQP_STEP_RSUB_RI] = IMM_LANE,
+    [TQP_STEP_MUL_RI] = IMM_LANE,
+    [TQP_STEP_DIV_ROUND_RI] = IMM_LANE,
+    [TQP_STEP_RANGE_CHECK] = IMM_INTERVAL,
+    [TQP_STEP_TO_U8] = IMM_ADD,
+    [TQP_STEP_TO_U16] = IMM_ADD,
+    [TQP_STEP_TO_U32] = IMM_ADD,
+    [TQP_STEP_TO_I64] = IMM_ADD,
+    [TQP_STEP_TO_I128] = IMM_ADD,
+    [TQP_STEP_FDIV_RI] = IMM_FLOAT,
+    [TQP_STEP_FILL] = IMM_LANE,
+    [TQP_STEP_EXTRACT] = IMM_INT2,
+    [TQP_STEP_DATE_TRUNC] = IMM_INT,
+    [TQP_STEP_ADD_MONTHS] = IMM_INT,
+    [TQP_STEP_LENGTH] = IMM_INT,
+    [TQP_STEP_SUBSTR] = IMM_INT3,
 };
 
 static void print_immediates(const TqpStep *s, TqpString *out) {
@@ -166,8 +179,8 @@ static void print_slot(const TqpSlot *s, TqpString *out) {
 
 static void print_acc(const TqpAccumulator *acc, TqpString *out) {
     static const char *const names[] = {
-        [TQP_ACC_COUNT] = "count",    [TQP_ACC_I64] = "sum i64", [TQP_ACC_I128] = "sum i128",
-        [TQP_ACC_F64] = "sum f64",    [TQP_ACC_MIN] = "min",     [TQP_ACC_MAX] = "max",
+        [TQP_ACC_COUNT] = "count",     [TQP_ACC_I64] = "sum i64",  [TQP_ACC_I128] = "sum i128",
+        [TQP_ACC_F64] = "sum f64",     [TQP_ACC_MIN] = "min",      [TQP_ACC_MAX] = "max",
         [TQP_ACC_AND] = "count false", [TQP_ACC_OR] = "count true"};
     tqp_string_printf(out, "  %s%s", names[acc->kind], acc->distinct ? " distinct" : "");
     if (acc->arg.reg != TQP_NO_REG) {

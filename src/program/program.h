@@ -41,7 +41,7 @@ typedef struct TqpSlot {
     TqpLane lane;
     int64_t bias;        /* INT class in lanes U8..U32 (0 in wider lanes) */
     const TqpDict *dict; /* TEXT in a code lane: the register holds codes, or ranks when by_rank */
-    bool by_rank;        /* register holds rank[code] */
+    bool by_rank;        /* register holds rank[code]; a finished column holds codes again */
     bool has_range;      /* INT class: proved bounds of the value */
     TqpInt128 min, max;
 } TqpSlot;
@@ -69,7 +69,7 @@ typedef struct TqpAccumulator {
     /*
      * BOOL arguments are MASK registers (U8 holding 0/1 when distinct).  COUNT: reg TQP_NO_REG unless
      * distinct, only arg.valid counts (TQP_NO_REG too: every row).  MIN/MAX of a dictionary column:
-     * by_rank is set, while the result has it clear: the finished column holds codes again.
+     * arg and result are by_rank.
      */
     TqpSlot arg;
     uint16_t filter; /* MASK register, or TQP_NO_REG */

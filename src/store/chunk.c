@@ -44,8 +44,7 @@ static TqpStatus check_dict(const void *arg, const char *data, TqpError *err) {
     return TQP_OK;
 }
 
-TqpStatus tqp_store_dict(TqpGeneration *gen, uint32_t column, const TqpDict **dict,
-                         TqpError *err) {
+TqpStatus tqp_store_dict(TqpGeneration *gen, uint32_t column, const TqpDict **dict, TqpError *err) {
     TqpGenerationFiles *f = gen->files;
     const TqpDiskColumn *disk = &f->columns[column];
     const char *data;

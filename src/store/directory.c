@@ -10,7 +10,7 @@
 
 #include "store/files.h"
 
-#define LOCK_NAME "lock"
+#define LOCK_NAME      "lock"
 #define STAMPS_SECONDS 60 /* writing stamps takes less */
 
 /*

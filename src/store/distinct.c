@@ -18,8 +18,8 @@ void tqp_distinct_free(TqpDistinct *d) {
 static TqpStatus rehash(TqpDistinct *d, uint32_t nslots) {
     uint64_t half = nslots / 2;
     TQP_TRY(tqp_buffer_grow(&d->slots, d->broker, 0, (uint64_t)nslots * sizeof(uint32_t)));
-    TQP_TRY(tqp_buffer_grow(&d->views, d->broker, d->count * sizeof(TqpView),
-                            half * sizeof(TqpView)));
+    TQP_TRY(
+        tqp_buffer_grow(&d->views, d->broker, d->count * sizeof(TqpView), half * sizeof(TqpView)));
     TQP_TRY(tqp_buffer_grow(&d->hashes, d->broker, d->count * sizeof(uint32_t),
                             half * sizeof(uint32_t)));
     TQP_TRY(tqp_buffer_grow(&d->codes, d->broker, 0, half * sizeof(uint32_t)));

@@ -1,6 +1,6 @@
 /*
- * The narrowest exact encoding of a staged column (see TqpEncoding), and its bytes.  Null slots hold
- * code 0 (for FOR that reads as `base`), false, 0.0 or "": kernels go by validity.
+ * The narrowest exact encoding of a staged column (see TqpEncoding), and its bytes.  Null slots
+ * hold code 0 (for FOR that reads as `base`), false, 0.0 or "": kernels go by validity.
  */
 #include <string.h>
 
@@ -27,8 +27,7 @@ void tqp_chunk_layout(const TqpTensor *t, uint32_t text_bytes, TqpChunkLayout *l
 }
 
 void tqp_chunk_bind(TqpTensor *t, const TqpChunkLayout *l, const char *memory) {
-    t->validity =
-        l->validity == TQP_CHUNK_NONE ? NULL : (const uint64_t *)(memory + l->validity);
+    t->validity = l->validity == TQP_CHUNK_NONE ? NULL : (const uint64_t *)(memory + l->validity);
     t->data = l->data == TQP_CHUNK_NONE ? NULL : memory + l->data;
     t->offsets = l->offsets == TQP_CHUNK_NONE ? NULL : (const uint32_t *)(memory + l->offsets);
     t->bytes = l->text == TQP_CHUNK_NONE ? NULL : memory + l->text;
@@ -67,8 +66,8 @@ static void range_i64(const int64_t *v, uint32_t n, int64_t *min, int64_t *max) 
 }
 
 /*
- * Row groups of a column should share one base and lane, so that kernels are bound once: base 0 where
- * it costs no wider lane, else a multiple of a quarter of the lane's range.
+ * Row groups of a column should share one base and lane, so that kernels are bound once: base 0
+ * where it costs no wider lane, else a multiple of a quarter of the lane's range.
  */
 static void choose_base(int64_t min, int64_t max, TqpTensor *t) {
     uint64_t range = (uint64_t)max - (uint64_t)min;
@@ -156,8 +155,8 @@ static TqpLane code_lane(uint32_t entries) {
     return entries <= 1u << 8 ? TQP_LANE_U8 : entries <= 1u << 16 ? TQP_LANE_U16 : TQP_LANE_U32;
 }
 
-static TqpStatus plan_text(const TqpStage *s, TqpInterner *interner, bool adaptive,
-                           TqpDistinct *d, TqpEncodePlan *plan, bool *plain) {
+static TqpStatus plan_text(const TqpStage *s, TqpInterner *interner, bool adaptive, TqpDistinct *d,
+                           TqpEncodePlan *plan, bool *plain) {
     TqpTensor *t = &plan->tensor;
     t->encoding = TQP_ENC_BYTES;
     t->lane = TQP_LANE_VIEW;
@@ -265,8 +264,9 @@ TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, bool adaptiv
 void tqp_encode_emit(const TqpStage *s, const TqpEncodePlan *plan, char *memory) {
     const TqpTensor *t = &plan->tensor;
     const TqpChunkLayout *l = &plan->layout;
-    uint64_t head = l->data != TQP_CHUNK_NONE ? l->data
-                    : l->offsets != TQP_CHUNK_NONE ? l->offsets : l->bytes;
+    uint64_t head = l->data != TQP_CHUNK_NONE      ? l->data
+                    : l->offsets != TQP_CHUNK_NONE ? l->offsets
+                                                   : l->bytes;
     memset(memory, 0, head);
     if (l->validity != TQP_CHUNK_NONE)
         emit_validity(s, (uint64_t *)(memory + l->validity));
@@ -288,8 +288,8 @@ void tqp_encode_emit(const TqpStage *s, const TqpEncodePlan *plan, char *memory)
     }
 }
 
-TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, TqpInterner *interner,
-                           TqpTensor *tensor, TqpError *err) {
+TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, TqpInterner *interner, TqpTensor *tensor,
+                           TqpError *err) {
     TqpDistinct scratch = {.broker = s->broker};
     TqpEncodePlan plan;
     TqpStatus status = tqp_encode_plan(s, interner, false, &scratch, &plan, NULL);
@@ -307,6 +307,7 @@ TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, TqpInterner *interner
     tqp_distinct_free(&scratch);
     if (status == TQP_OK)
         return TQP_OK;
-    return tqp_error_set(err, status, "%s", s->status == status && s->reason != NULL ? s->reason
-                                            : "no memory to encode a row group");
+    return tqp_error_set(
+        err, status, "%s",
+        s->status == status && s->reason != NULL ? s->reason : "no memory to encode a row group");
 }

@@ -1,6 +1,6 @@
 /*
- * Ranges of mapped segments: made resident under a status rather than a SIGBUS, and checked once per
- * server start, which small shared files of flags remember.
+ * Ranges of mapped segments: made resident under a status rather than a SIGBUS, and checked once
+ * per server start, which small shared files of flags remember.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "store/files.h"
 
 #ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -92,8 +92,7 @@ void tqp_flags_open(TqpGenerationFiles *f, TqpSegment *segment, uint64_t boot) {
     }
     TqpDiskFlags *head = (TqpDiskFlags *)map;
     if (head->magic != TQP_FLAGS_MAGIC || head->nonce != segment->nonce ||
-        head->nslots != segment->nslots ||
-        __atomic_load_n(&head->boot, __ATOMIC_ACQUIRE) != boot) {
+        head->nslots != segment->nslots || __atomic_load_n(&head->boot, __ATOMIC_ACQUIRE) != boot) {
         __atomic_store_n(&head->boot, 0, __ATOMIC_RELEASE);
         for (uint32_t i = 0; i < segment->nslots; i++)
             __atomic_store_n((uint8_t *)map + sizeof *head + i, 0, __ATOMIC_RELAXED);

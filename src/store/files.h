@@ -1,4 +1,5 @@
-/* Private to src/store: system calls as statuses, names of files, and what a handle keeps of them. */
+/* Private to src/store: system calls as statuses, names of files, and what a handle keeps of them.
+ */
 #ifndef TQP_STORE_FILES_H
 #define TQP_STORE_FILES_H
 
@@ -36,7 +37,8 @@ TqpFileIdentity tqp_file_identity(const char *dir, const char *name);
 bool tqp_file_same(const TqpFileIdentity *a, const TqpFileIdentity *b);
 
 /*
- * The builder's lock of a directory, held by *fd until it is closed.  TQP_CANCELLED: another has it.
+ * The builder's lock of a directory, held by *fd until it is closed.  TQP_CANCELLED: another has
+ * it.
  */
 TqpStatus tqp_file_lock(int dirfd, int *fd, TqpError *err) TQP_NODISCARD;
 /*
@@ -71,8 +73,8 @@ typedef struct TqpGenerationFiles {
     TqpSegment *segments;
     pthread_mutex_t lock; /* of the dictionaries */
     bool lock_ready;
-    TqpDict *dicts;          /* ncolumns */
-    bool *dict_bound;        /* ncolumns: dicts[i] is filled */
+    TqpDict *dicts;   /* ncolumns */
+    bool *dict_bound; /* ncolumns: dicts[i] is filled */
     TqpStoreColumn *public_columns;
     TqpStoreGroup *public_groups;
     uint64_t **cached; /* per group: the bitmap as re-stamped, malloc'ed as one block */

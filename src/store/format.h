@@ -9,15 +9,15 @@
 #include <stdint.h>
 
 #define TQP_STORE_VERSION 1u
-#define TQP_STORE_ENDIAN 0x01020304u
+#define TQP_STORE_ENDIAN  0x01020304u
 
-#define TQP_SEGMENT_MAGIC UINT64_C(0x004d474553505154) /* "TQPSEGM" */
+#define TQP_SEGMENT_MAGIC  UINT64_C(0x004d474553505154) /* "TQPSEGM" */
 #define TQP_MANIFEST_MAGIC UINT64_C(0x00494e414d505154) /* "TQPMANI" */
-#define TQP_STAMPS_MAGIC UINT64_C(0x00504d5453505154) /* "TQPSTMP" */
-#define TQP_FLAGS_MAGIC UINT64_C(0x0047414c46505154) /* "TQPFLAG" */
+#define TQP_STAMPS_MAGIC   UINT64_C(0x00504d5453505154) /* "TQPSTMP" */
+#define TQP_FLAGS_MAGIC    UINT64_C(0x0047414c46505154) /* "TQPFLAG" */
 
 #define TQP_SEGMENT_HEADER 4096 /* bytes before the first chunk */
-#define TQP_STORE_PAGE 4096
+#define TQP_STORE_PAGE     4096
 /* Column c's chunks begin at (c * 1088) modulo the page: 17 lines, so 64 columns hit 64 L1 sets. */
 #define TQP_STAGGER 1088
 
@@ -53,9 +53,9 @@ typedef struct TqpDiskSegment {
     uint32_t nslots, unused;
 } TqpDiskSegment;
 
-#define TQP_DISK_DICT 1u     /* the column has a dictionary */
-#define TQP_DISK_RANKS 2u    /* ... with rank and by_rank; else the codes are in order */
-#define TQP_DISK_ORDERED 4u  /* ... whose order is known */
+#define TQP_DISK_DICT    1u /* the column has a dictionary */
+#define TQP_DISK_RANKS   2u /* ... with rank and by_rank; else the codes are in order */
+#define TQP_DISK_ORDERED 4u /* ... whose order is known */
 
 typedef struct TqpDiskColumn {
     uint64_t identity;
@@ -65,7 +65,7 @@ typedef struct TqpDiskColumn {
     uint32_t collation;
     uint32_t dict_flags, dict_count;
     uint32_t dict_text, unused; /* bytes of the strings */
-    TqpDiskExtent dict; /* offsets (count + 1), rank (count), by_rank (count), strings */
+    TqpDiskExtent dict;         /* offsets (count + 1), rank (count), by_rank (count), strings */
 } TqpDiskColumn;
 
 typedef struct TqpDiskGroup {

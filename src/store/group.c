@@ -184,8 +184,7 @@ static TqpStatus enter(GroupImage *im, TqpError *err) {
         TqpDiskGroup *groups = realloc(w->groups, cap * sizeof *groups);
         if (groups != NULL)
             w->groups = groups;
-        TqpDiskChunk *chunks =
-            realloc(w->chunks, ((size_t)cap * w->ncolumns + 1) * sizeof *chunks);
+        TqpDiskChunk *chunks = realloc(w->chunks, ((size_t)cap * w->ncolumns + 1) * sizeof *chunks);
         if (chunks != NULL)
             w->chunks = chunks;
         if (groups == NULL || chunks == NULL)
@@ -216,8 +215,8 @@ static TqpStatus build(GroupImage *im, TqpStage *const *stages, TqpError *err) {
     if (im->nslots > 0) {
         uint64_t offset;
         uint32_t slot;
-        TQP_TRY(tqp_writer_append(w, im->scratch->image.data, im->bytes, im->nslots, &offset,
-                                  &slot, err));
+        TQP_TRY(tqp_writer_append(w, im->scratch->image.data, im->bytes, im->nslots, &offset, &slot,
+                                  err));
         place_extent(&im->group.meta, offset, slot);
         for (uint32_t c = 0; c < w->ncolumns; c++)
             if (chunks[c].state == TQP_DISK_PRESENT)
@@ -246,17 +245,26 @@ static TqpStatus check_arguments(const TqpStoreWriter *w, const TqpStoreGroup *m
             continue;
         if (stages[c]->status != TQP_OK)
             return tqp_error_set(err, stages[c]->status, "%s", stages[c]->reason);
-        if (stages[c]->nrows != meta->nrows ||
-            !tqp_type_equal(stages[c]->type, w->columns[c].type))
+        if (stages[c]->nrows != meta->nrows || !tqp_type_equal(stages[c]->type, w->columns[c].type))
             return tqp_error_set(err, TQP_INVALID, "column %u does not fit its row group", c);
     }
     return TQP_OK;
 }
 
+/* Once a group has failed the others need not be encoded. */
+static TqpStatus earlier_failure(TqpStoreWriter *w, TqpError *err) {
+    pthread_mutex_lock(&w->mutex);
+    *err = w->failure;
+    pthread_mutex_unlock(&w->mutex);
+    return err->status;
+}
+
 TqpStatus tqp_store_writer_add(TqpStoreWriter *w, const TqpStoreGroup *meta, int32_t base_group,
                                TqpStage *const *stages, TqpError *err) {
     TqpError local = {0};
-    TqpStatus status = check_arguments(w, meta, base_group, stages, &local);
+    TqpStatus status = earlier_failure(w, &local);
+    if (status == TQP_OK)
+        status = check_arguments(w, meta, base_group, stages, &local);
     TqpWriterScratch *scratch = status == TQP_OK ? take_scratch(w) : NULL;
     if (scratch != NULL) {
         GroupImage im = {.w = w, .scratch = scratch, .meta = meta, .base_group = base_group};

@@ -1,7 +1,7 @@
 /*
  * A dictionary under construction.  Codes are given in the order of arrival and never change; order
- * is found when the dictionary is frozen (store/rank.c).  One lock, taken once per group and column:
- * loaders bring the distinct strings of a whole group.
+ * is found when the dictionary is frozen (store/rank.c).  One lock, taken once per group and
+ * column: loaders bring the distinct strings of a whole group.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -260,7 +260,8 @@ TqpStatus tqp_intern_freeze(TqpInterner *in, TqpArena *a, const TqpRankOrder *or
     pthread_mutex_unlock(&in->lock);
     if (status == TQP_OK)
         status = copy_out(in, a, dict);
-    /* Not under the lock: the host's comparator may take long, and a host may leave it by a jump. */
+    /* Not under the lock: the host's comparator may take long, and a host may leave it by a jump.
+     */
     if (status == TQP_OK)
         status = copy_ranks(in, a, order, dict);
     if (status != TQP_OK)

@@ -44,8 +44,7 @@ static bool extent_ok(const TqpGenerationFiles *f, const TqpDiskExtent *x, uint6
 
 /* Is this an encoding that the type can have? */
 static bool encoding_ok(const TqpDiskChunk *c, const TqpDiskColumn *column) {
-    bool narrow =
-        c->lane == TQP_LANE_U8 || c->lane == TQP_LANE_U16 || c->lane == TQP_LANE_U32;
+    bool narrow = c->lane == TQP_LANE_U8 || c->lane == TQP_LANE_U16 || c->lane == TQP_LANE_U32;
     switch (tqp_type_class((TqpTypeKind)column->kind)) {
     case TQP_CLASS_BOOL:
         return c->encoding == TQP_ENC_PLAIN && c->lane == TQP_LANE_MASK;
@@ -91,8 +90,8 @@ static TqpStatus check_columns(const TqpGenerationFiles *f, uint32_t n, TqpError
             return corrupt(err, "unknown type");
         if ((c->dict_flags & TQP_DISK_DICT) == 0)
             continue;
-        TqpDictLayout l = tqp_dict_layout(c->dict_count, c->dict_text,
-                                          (c->dict_flags & TQP_DISK_RANKS) != 0);
+        TqpDictLayout l =
+            tqp_dict_layout(c->dict_count, c->dict_text, (c->dict_flags & TQP_DISK_RANKS) != 0);
         if (c->dict_count >= UINT32_MAX - 1 || !extent_ok(f, &c->dict, l.bytes))
             return corrupt(err, "a dictionary lies outside its file");
     }
@@ -135,8 +134,8 @@ TqpStatus tqp_manifest_check(TqpGenerationFiles *f, uint64_t bytes, TqpError *er
         return corrupt(err, "checksum is wrong");
     __extension__ unsigned __int128 chunks = (unsigned __int128)m->ngroups * m->ncolumns;
     if (sizeof *m + (uint64_t)m->nsegments * sizeof(TqpDiskSegment) +
-                (uint64_t)m->ncolumns * sizeof(TqpDiskColumn) +
-                (uint64_t)m->ngroups * sizeof(TqpDiskGroup) + chunks * sizeof(TqpDiskChunk) !=
+            (uint64_t)m->ncolumns * sizeof(TqpDiskColumn) +
+            (uint64_t)m->ngroups * sizeof(TqpDiskGroup) + chunks * sizeof(TqpDiskChunk) !=
         bytes)
         return corrupt(err, "counts disagree with the size");
     f->nsegments = m->nsegments;

@@ -188,8 +188,8 @@ static TqpStatus order_groups(TqpStoreWriter *w, uint32_t *order, TqpError *err)
     return TQP_OK;
 }
 
-static TqpStatus write_manifest(TqpStoreWriter *w, const TqpStorePublish *p,
-                                const ManifestParts *m, TqpError *err) {
+static TqpStatus write_manifest(TqpStoreWriter *w, const TqpStorePublish *p, const ManifestParts *m,
+                                TqpError *err) {
     uint64_t bytes = sizeof(TqpDiskManifest) + m->nsegments * sizeof(TqpDiskSegment) +
                      w->ncolumns * sizeof(TqpDiskColumn) + w->ngroups * sizeof(TqpDiskGroup) +
                      (uint64_t)w->ngroups * w->ncolumns * sizeof(TqpDiskChunk);

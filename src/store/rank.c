@@ -1,7 +1,7 @@
 /*
- * The order of a dictionary's strings under its collation.  A comparison by the host costs a hundred
- * times one of bytes, so what the base has ordered is not compared again: only the tail is sorted,
- * and each of its strings is placed by bisection.
+ * The order of a dictionary's strings under its collation.  A comparison by the host costs a
+ * hundred times one of bytes, so what the base has ordered is not compared again: only the tail is
+ * sorted, and each of its strings is placed by bisection.
  */
 #include "store/intern.h"
 

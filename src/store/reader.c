@@ -80,8 +80,9 @@ static TqpStatus map_segment(int dirfd, const TqpDiskSegment *disk, TqpSegment *
     if (status == TQP_OK) {
         char *map = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, fd, 0);
         if (map == MAP_FAILED)
-            status = errno == ENOMEM ? tqp_error_set(err, TQP_NO_MEMORY, "no memory for \"%s\"", name)
-                                     : tqp_file_error(err, "map", name);
+            status = errno == ENOMEM
+                         ? tqp_error_set(err, TQP_NO_MEMORY, "no memory for \"%s\"", name)
+                         : tqp_file_error(err, "map", name);
         else
             s->map = map;
     }
@@ -95,8 +96,7 @@ static TqpStatus map_segment(int dirfd, const TqpDiskSegment *disk, TqpSegment *
 
 static TqpStatus check_meta(const void *arg, const char *data, TqpError *err) {
     const TqpDiskGroup *group = arg;
-    const uint32_t *start =
-        (const uint32_t *)(data + tqp_meta_layout(group->nblocks).row_start);
+    const uint32_t *start = (const uint32_t *)(data + tqp_meta_layout(group->nblocks).row_start);
     bool ok = start[0] == 0 && start[group->nblocks] == group->nrows;
     for (uint32_t b = 0; b < group->nblocks; b++)
         ok &= start[b] <= start[b + 1];
@@ -160,9 +160,7 @@ static TqpStatus describe(TqpGeneration *gen, uint64_t manifest_bytes, TqpError 
     for (uint32_t c = 0; c < gen->ncolumns; c++) {
         const TqpDiskColumn *disk = &f->columns[c];
         f->public_columns[c] = (TqpStoreColumn){
-            disk->attnum,
-            disk->identity,
-            {(TqpTypeKind)disk->kind, disk->scale, disk->collation}};
+            disk->attnum, disk->identity, {(TqpTypeKind)disk->kind, disk->scale, disk->collation}};
     }
     gen->columns = f->public_columns;
     return describe_groups(gen, err);

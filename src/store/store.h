@@ -125,8 +125,8 @@ typedef struct TqpStoreWriter TqpStoreWriter;
 
 /*
  * Begin a build over `base` (may be NULL), which must stay open until the writer is gone.  Columns
- * are those of the new generation.  The segment file is written as groups arrive (sync_file_range as
- * it goes, one fsync at the end).  There is one builder to a directory at a time.  TQP_CANCELLED:
+ * are those of the new generation.  The segment file is written as groups arrive (sync_file_range
+ * as it goes, one fsync at the end).  There is one builder to a directory at a time. TQP_CANCELLED:
  * another has it, or `base` is not the published generation any more; wait (the call does not),
  * poll for interrupts, open the current generation and decide again.
  */
@@ -153,8 +153,9 @@ TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *publ
 void tqp_store_writer_destroy(TqpStoreWriter *w);
 
 /*
- * Replace the stamps sidecar: vm_lsn and the cached bitmap of each group of gen (ngroups).  gen shows
- * them too and stays current.  TQP_CANCELLED: gen is no longer the published one; nothing was done.
+ * Replace the stamps sidecar: vm_lsn and the cached bitmap of each group of gen (ngroups).  gen
+ * shows them too and stays current.  TQP_CANCELLED: gen is no longer the published one; nothing was
+ * done.
  */
 TqpStatus tqp_store_restamp(TqpGeneration *gen, const uint64_t *vm_lsn,
                             const uint64_t *const *cached, TqpError *err) TQP_NODISCARD;

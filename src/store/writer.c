@@ -27,8 +27,7 @@ static uint64_t make_nonce(void) {
     if (getrandom(&nonce, sizeof nonce, GRND_NONBLOCK) == (ssize_t)sizeof nonce)
         return nonce;
     clock_gettime(CLOCK_REALTIME, &now);
-    return tqp_hash_combine((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec,
-                            (uint64_t)getpid());
+    return tqp_hash_combine((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec, (uint64_t)getpid());
 }
 
 void tqp_store_writer_destroy(TqpStoreWriter *w) {
@@ -77,8 +76,8 @@ static void count_live(const TqpDiskExtent *x, uint64_t *live) {
 }
 
 /*
- * Segments of the base that are mostly dead, or small among many: chunks taken from these are copied
- * into the new segment, so that files neither bloat without bound nor grow too many.
+ * Segments of the base that are mostly dead, or small among many: chunks taken from these are
+ * copied into the new segment, so that files neither bloat without bound nor grow too many.
  */
 static TqpStatus find_rewrites(TqpStoreWriter *w) {
     const TqpGeneration *base = w->base;
@@ -113,9 +112,8 @@ const TqpDiskChunk *tqp_writer_base_chunk(const TqpStoreWriter *w, int32_t base_
                                           uint32_t column) {
     if (w->base == NULL || base_group < 0 || w->base_column[column] < 0)
         return NULL;
-    return &w->base->files
-                ->chunks[(uint64_t)base_group * w->base->ncolumns +
-                         (uint32_t)w->base_column[column]];
+    return &w->base->files->chunks[(uint64_t)base_group * w->base->ncolumns +
+                                   (uint32_t)w->base_column[column]];
 }
 
 /* The dictionary goes on from the base's; a column that was plain there stays plain. */
@@ -146,14 +144,14 @@ static TqpStatus take_columns(TqpStoreWriter *w, const TqpStoreColumn *columns, 
     w->base_column = calloc(n, sizeof *w->base_column);
     w->interners = calloc(n, sizeof(TqpInterner *));
     w->plain = calloc(n, sizeof *w->plain);
-    if (w->columns == NULL || w->base_column == NULL || w->interners == NULL ||
-        w->plain == NULL || (w->base != NULL && find_rewrites(w) != TQP_OK))
+    if (w->columns == NULL || w->base_column == NULL || w->interners == NULL || w->plain == NULL ||
+        (w->base != NULL && find_rewrites(w) != TQP_OK))
         return tqp_error_set(err, TQP_NO_MEMORY, "no memory for a build");
     for (uint32_t c = 0; c < w->ncolumns; c++) {
         w->columns[c] = columns[c];
-        int at = w->base == NULL ? -1
-                                 : tqp_store_find_column(w->base, columns[c].attnum,
-                                                         columns[c].identity);
+        int at = w->base == NULL
+                     ? -1
+                     : tqp_store_find_column(w->base, columns[c].attnum, columns[c].identity);
         if (at >= 0 && !tqp_type_equal(w->base->columns[at].type, columns[c].type))
             at = -1;
         w->base_column[c] = at;
@@ -198,9 +196,8 @@ TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t
     w->ncolumns = ncolumns;
     w->end = TQP_SEGMENT_HEADER;
     w->dir = strdup(dir);
-    TqpStatus status = w->dir == NULL
-                           ? tqp_error_set(err, TQP_NO_MEMORY, "no memory for a build")
-                           : begin(w, columns, err);
+    TqpStatus status = w->dir == NULL ? tqp_error_set(err, TQP_NO_MEMORY, "no memory for a build")
+                                      : begin(w, columns, err);
     if (status != TQP_OK) {
         tqp_store_writer_destroy(w);
         return status;

@@ -1,4 +1,5 @@
-/* Private to src/store: a build under way, shared by its creation, its groups and its publishing. */
+/* Private to src/store: a build under way, shared by its creation, its groups and its publishing.
+ */
 #ifndef TQP_STORE_WRITER_H
 #define TQP_STORE_WRITER_H
 
@@ -7,13 +8,13 @@
 #define TQP_OWN_SEGMENT UINT32_MAX /* in extents until they are numbered at the end */
 
 #define TQP_DICT_ENTRIES (1u << 20)
-#define TQP_DICT_BYTES (UINT64_C(256) << 20)
+#define TQP_DICT_BYTES   (UINT64_C(256) << 20)
 
 /* What one thread needs to encode one group; kept for the next. */
 typedef struct TqpWriterScratch {
     struct TqpWriterScratch *next;
     TqpDistinct distinct;
-    TqpBuffer image; /* the bytes of a group as they go to the file */
+    TqpBuffer image;      /* the bytes of a group as they go to the file */
     TqpDiskChunk *chunks; /* ncolumns */
 } TqpWriterScratch;
 

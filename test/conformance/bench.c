@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "program/program.h"
+
 static uint64_t now_ns(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -34,16 +36,32 @@ static void *bench_alloc(Bench *b, size_t bytes) {
     return b->memory[b->nmemory++] = p;
 }
 
+/* Integers as wide as those of TPC-H. */
+static bool realistic(Random *r, TqpLane lane, void *value) {
+    uint64_t bits = random_u64(r);
+    uint64_t x = lane == TQP_LANE_U16   ? bits % 5000
+                 : lane == TQP_LANE_U32 ? bits % 10500000
+                                        : bits >> 27;
+    if (lane == TQP_LANE_U8)
+        x = bits % 100;
+    memcpy(value, &x, lane <= TQP_LANE_I64 ? tqp_lane_bytes(lane) : 0);
+    return lane <= TQP_LANE_I64;
+}
+
 static void *bench_input(Bench *b, uint8_t what, TqpLane lane) {
     if (what == IN_NONE)
         return NULL;
     if (what == TQP_LANE_MASK)
         return b->bits;
-    lane = what == IN_GROUP8 ? TQP_LANE_U8 : what == IN_SAME || what == IN_CODE ? lane : TQP_LANE_U32;
+    lane = what == IN_GROUP8                    ? TQP_LANE_U8
+           : what == IN_SAME || what == IN_CODE ? lane
+                                                : TQP_LANE_U32;
     uint32_t bound = what == IN_CODE ? CODES : what == IN_POSITION ? ROWS : b->args.aux_count;
     char *values = bench_alloc(b, value_bytes(lane, ROWS));
     for (uint32_t i = 0; i < ROWS; i++) {
         uint32_t x = random_below(&b->values.random, bound > 0 ? bound : 1);
+        if (what == IN_SAME && realistic(&b->values.random, lane, values + value_bytes(lane, i)))
+            continue;
         if (what == IN_SAME)
             value_random(&b->values, lane, values + value_bytes(lane, i));
         else
@@ -82,6 +100,17 @@ static void bench_op(TqpStepOp op, TqpLane lane) {
     memcpy(b.args.imm, b.values.args.imm, sizeof(b.args.imm));
     b.args.aux = b.values.args.aux;
     b.args.aux_count = b.values.args.aux_count;
+    if (op == TQP_STEP_EXTRACT || op == TQP_STEP_DATE_TRUNC) {
+        b.args.imm[0].i = TQP_FIELD_YEAR;
+        b.args.imm[1].i = 0;
+    }
+    const TqpLikePattern *pattern = NULL;
+    TqpError err;
+    if (op == TQP_STEP_LIKE &&
+        tqp_like_compile(&b.values.arena, tqp_view("%ab%ba%", 7), true, &pattern, &err) == TQP_OK) {
+        b.args.aux = pattern;
+        b.args.imm[0].i = 0;
+    }
     bool groups = shape->rows == ROWS_GROUPS;
     if (groups || shape->in[0] == IN_CODE) {
         b.args.aux_count = groups ? GROUPS : CODES;
@@ -92,6 +121,8 @@ static void bench_op(TqpStepOp op, TqpLane lane) {
         b.bits[w] = random_u64(&b.values.random);
     for (int k = 0; k < 3; k++)
         b.args.in[k] = bench_input(&b, shape->in[k], lane);
+    for (uint32_t i = 0; i < ROWS && op == TQP_STEP_EXTRACT; i++)
+        ((int64_t *)(void *)b.memory[1])[i] %= 10000; /* days */
     b.args.out = bench_alloc(&b, (size_t)ROWS * WIDE);
     printf("%-13s %-5s", tqp_step_name(op), tqp_lane_name(lane));
     for (TqpIsa isa = TQP_ISA_SCALAR; isa < TQP_ISA_COUNT; isa++) {

@@ -136,6 +136,14 @@ static uint32_t out_rows(const Case *c) {
     return rows == ROWS_ONE ? 1 : rows == ROWS_GROUPS ? c->args.aux_count : c->n;
 }
 
+/* Exactly the bytes that a kernel may write, so that a sanitizer sees one more. */
+static void *alloc_out(size_t bytes) {
+    void *out = NULL;
+    if (posix_memalign(&out, 64, bytes > 0 ? bytes : 1) != 0)
+        abort();
+    return out;
+}
+
 /* What the output holds before: accumulators have values, the rest a pattern.  A GROUPS or ONE
  * output ends where its accumulators end; others have room for n rounded up to 64. */
 static void *make_out(Case *c) {
@@ -145,10 +153,8 @@ static void *make_out(Case *c) {
     TqpLane lane = out_lane(c);
     bool accumulates = shape->rows == ROWS_ONE || shape->rows == ROWS_GROUPS;
     uint32_t rows = accumulates ? out_rows(c) : (c->n + 63) & ~UINT32_C(63);
-    size_t bytes = value_bytes(lane, rows), room = (bytes + 64) & ~(size_t)63;
-    char *out = aligned_alloc(64, accumulates ? room : bytes > 0 ? bytes : 64);
-    if (out == NULL)
-        abort();
+    size_t bytes = value_bytes(lane, rows);
+    char *out = alloc_out(bytes);
     memset(out, 0xa5, bytes);
     for (uint32_t i = 0; accumulates && i < rows; i++) {
         TqpView none = {NULL, 0, 0};
@@ -157,21 +163,22 @@ static void *make_out(Case *c) {
             memcpy(out + value_bytes(lane, i), &none, sizeof(none));
         if (lane == TQP_LANE_I64 && shape->out == TQP_LANE_I64) /* the sum has to fit */
             ((int64_t *)(void *)out)[i] >>= 8;
+        if (lane == TQP_LANE_I128 && c->lane != TQP_LANE_I128)
+            ((TqpInt128 *)(void *)out)[i] >>= 8;
     }
     return out;
 }
 
-static Outcome run_kernel(const Case *c, const TqpBackend *backend, const void *before, bool in_place) {
+static Outcome run_kernel(const Case *c, const TqpBackend *backend, const void *before,
+                          bool in_place) {
     TqpLane lane = out_lane(c);
     Outcome r = {0};
     TqpKernelArgs args = c->args;
     if (before != NULL) {
         bool accumulates = shape_of(c->op)->rows >= ROWS_ONE;
         uint32_t rows = accumulates ? out_rows(c) : (c->n + 63) & ~UINT32_C(63);
-        size_t bytes = value_bytes(lane, rows), room = (bytes + 64) & ~(size_t)63;
-        r.out = aligned_alloc(64, accumulates ? room : bytes > 0 ? bytes : 64);
-        if (r.out == NULL)
-            abort();
+        size_t bytes = value_bytes(lane, rows);
+        r.out = alloc_out(bytes);
         memcpy(r.out, before, bytes);
     }
     if (in_place) {
@@ -193,7 +200,8 @@ static bool same_value(TqpLane lane, const void *a, const void *b) {
     }
     if (lane == TQP_LANE_VIEW) {
         const TqpView *x = a, *y = b;
-        return x->len == y->len && x->prefix == y->prefix && (x->data == NULL) == (y->data == NULL) &&
+        return x->len == y->len && x->prefix == y->prefix &&
+               (x->data == NULL) == (y->data == NULL) &&
                (x->len == 0 || memcmp(x->data, y->data, x->len) == 0);
     }
     return memcmp(a, b, tqp_lane_bytes(lane)) == 0;
@@ -229,7 +237,8 @@ static bool agree(const Case *c, const TqpBackend *cpu, const Outcome *want, con
     if (row == UINT32_MAX && want->flags == got->flags && want->count == got->count)
         return true;
     printf("FAIL %s %s %s n=%u style=%d guard=%s%s: ", tqp_step_name(c->op), tqp_lane_name(c->lane),
-           tqp_cpu_isa_name(cpu->isa), c->n, (int)c->style, c->args.guard != NULL ? "yes" : "no", how);
+           tqp_cpu_isa_name(cpu->isa), c->n, (int)c->style, c->args.guard != NULL ? "yes" : "no",
+           how);
     if (want->flags != got->flags)
         printf("flags %u instead of %u\n", got->flags, want->flags);
     else if (want->count != got->count)
@@ -316,7 +325,8 @@ int main(int argc, char **argv) {
         }
     }
     views_free();
-    printf("conformance: %llu passed, %llu failed; %llu kernels\n", (unsigned long long)tally.passed,
-           (unsigned long long)tally.failed, (unsigned long long)tally.kernels);
+    printf("conformance: %llu passed, %llu failed; %llu kernels\n",
+           (unsigned long long)tally.passed, (unsigned long long)tally.failed,
+           (unsigned long long)tally.kernels);
     return tally.failed != 0 || tally.passed == 0;
 }

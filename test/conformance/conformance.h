@@ -51,9 +51,10 @@ typedef struct Shape {
     uint8_t in[3];
     uint8_t out;
     OutRows rows;
-    uint32_t variants;              /* calls of prepare worth making per size and style */
-    void (*prepare)(Case *c);       /* before the inputs: immediates, aux.  NULL = nothing to do */
-    void (*restrict_input)(Case *c, int k, TqpLane lane, void *values); /* meets the preconditions */
+    uint32_t variants;        /* calls of prepare worth making per size and style */
+    void (*prepare)(Case *c); /* before the inputs: immediates, aux.  NULL = nothing to do */
+    void (*restrict_input)(Case *c, int k, TqpLane lane,
+                           void *values); /* meets the preconditions */
 } Shape;
 
 /* NULL when no shape has been written for the step: the test fails. */

@@ -1,6 +1,6 @@
 /*
- * What each step takes and gives, and values within its preconditions.  A step of steps.def that has
- * no row in `shapes` fails the test.
+ * What each step takes and gives, and values within its preconditions.  A step of steps.def that
+ * has no row in `shapes` fails the test.
  */
 #include "conformance/conformance.h"
 
@@ -85,7 +85,8 @@ static void prepare_set(Case *c) {
                                                : c->lane == TQP_LANE_I128 ? order_i128
                                                                           : order_view;
     uint32_t count = random_below(&c->random, 2) ? random_below(&c->random, 9)
-                                                 : random_below(&c->random, 60), kept = 0;
+                                                 : random_below(&c->random, 60),
+             kept = 0;
     size_t bytes = tqp_lane_bytes(c->lane);
     char *set = case_own(c, aligned_alloc(64, (count * bytes + 64) & ~(size_t)63));
     for (uint32_t k = 0; k < count; k++)
@@ -126,15 +127,40 @@ static void prepare_groups32(Case *c) {
 /* ---- text ---- */
 
 static void prepare_like(Case *c) {
-    static const char *const patterns[] = {
-        "", "%", "%%", "_", "a", "ab%", "%ab", "%a%b%", "a_b", "%_", "_%", "__", "%_a_%", "\\\\%",
-        "%\\%%", "%\\_%", "the%then %a%", "%b_b%a", "a%a%a%a", "%\\a%", "the same first bytes, then ",
-        "the%en _%", "%   ", "a  %", "%\\_a%_%b", "%b%", "%aa%aab%", "t%\\ %"};
-    static const char *const utf8[] = {"%Ã¤%", "_â¬%", "%ð_",
-                                       "%Ã¤_%a%", "%_Ã¥", "__Ã¤%"};
+    static const char *const patterns[] = {"",
+                                           "%",
+                                           "%%",
+                                           "_",
+                                           "a",
+                                           "ab%",
+                                           "%ab",
+                                           "%a%b%",
+                                           "a_b",
+                                           "%_",
+                                           "_%",
+                                           "__",
+                                           "%_a_%",
+                                           "\\\\%",
+                                           "%\\%%",
+                                           "%\\_%",
+                                           "the%then %a%",
+                                           "%b_b%a",
+                                           "a%a%a%a",
+                                           "%\\a%",
+                                           "the same first bytes, then ",
+                                           "the%en _%",
+                                           "%   ",
+                                           "a  %",
+                                           "%\\_a%_%b",
+                                           "%b%",
+                                           "%aa%aab%",
+                                           "t%\\ %"};
+    static const char *const utf8[] = {"%Ã¤%",    "_â¬%", "%ð_",
+                                       "%Ã¤_%a%", "%_Ã¥",     "__Ã¤%"};
     bool is_utf8 = random_below(&c->random, 2);
     c->text_utf8 = is_utf8;
-    uint32_t count = sizeof(patterns) / sizeof(patterns[0]), k = random_below(&c->random, count + 6);
+    uint32_t count = sizeof(patterns) / sizeof(patterns[0]),
+             k = random_below(&c->random, count + 6);
     const char *p = k < count ? patterns[k] : utf8[k - count];
     const TqpLikePattern *compiled = NULL;
     TqpError err;
@@ -306,86 +332,150 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_LE_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
     [TQP_STEP_GT_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
     [TQP_STEP_GE_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm, NULL},
-    [TQP_STEP_BETWEEN_RI] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm_pair, NULL},
+    [TQP_STEP_BETWEEN_RI] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_imm_pair, NULL},
     [TQP_STEP_EQ_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_NE_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_LT_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_LE_RR] = {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_AND] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_OR] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_ANDNOT] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_XOR] = {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_NOT] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_MASK_FILL] = {{IN_NONE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 2, prepare_bool, NULL},
-    [TQP_STEP_LUT_MASK] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_LUT_U8] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_LUT_U16] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_LUT_U32] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_LUT_I64] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_LUT_VIEW] = {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_VIEW, ROWS_ALL, 3, prepare_table, NULL},
-    [TQP_STEP_IN_SET] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
-    [TQP_STEP_IN_SET_VIEW] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
-    [TQP_STEP_LIKE] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 24, prepare_like, NULL},
+    [TQP_STEP_MASK_AND] =
+        {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_OR] =
+        {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_ANDNOT] =
+        {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_XOR] =
+        {{TQP_LANE_MASK, TQP_LANE_MASK, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_NOT] =
+        {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_FILL] =
+        {{IN_NONE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 2, prepare_bool, NULL},
+    [TQP_STEP_LUT_MASK] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U8] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U16] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_U32] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_I64] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_VIEW] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_VIEW, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_IN_SET] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
+    [TQP_STEP_IN_SET_VIEW] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 3, prepare_set, restrict_to_set},
+    [TQP_STEP_LIKE] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 24, prepare_like, NULL},
     [TQP_STEP_ADD_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_SUB_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_MUL_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_ADD_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
     [TQP_STEP_RSUB_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
     [TQP_STEP_MUL_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
-    [TQP_STEP_MUL32_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_32_bits},
+    [TQP_STEP_MUL32_RR] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_32_bits},
     [TQP_STEP_ABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_not_least},
-    [TQP_STEP_ADD_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
-    [TQP_STEP_SUB_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
-    [TQP_STEP_MUL_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
-    [TQP_STEP_DIV_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
-    [TQP_STEP_MOD_CHECK] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
-    [TQP_STEP_DIV_ROUND_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 4, prepare_positive, NULL},
-    [TQP_STEP_RANGE_CHECK] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_NONE, ROWS_ALL, 3, prepare_imm_pair, NULL},
+    [TQP_STEP_ADD_CHECK] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_SUB_CHECK] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_MUL_CHECK] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
+    [TQP_STEP_DIV_CHECK] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
+    [TQP_STEP_MOD_CHECK] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
+    [TQP_STEP_DIV_ROUND_RI] =
+        {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 4, prepare_positive, NULL},
+    [TQP_STEP_RANGE_CHECK] =
+        {{IN_SAME, IN_NONE, IN_NONE}, OUT_NONE, ROWS_ALL, 3, prepare_imm_pair, NULL},
     [TQP_STEP_FADD] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
     [TQP_STEP_FSUB] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
     [TQP_STEP_FMUL] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
     [TQP_STEP_FDIV] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, NULL},
     [TQP_STEP_FNEG] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_FABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_TO_U8] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_TO_U16] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_TO_U32] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_TO_I64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I128, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_TO_F64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
-    [TQP_STEP_F64_TO_F32] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F32, ROWS_GUARDED, 2, NULL, NULL},
-    [TQP_STEP_F64_TO_I64] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_TO_U8] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_U16] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_U32] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_I64] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE},
+                          TQP_LANE_I128,
+                          ROWS_ALL,
+                          2,
+                          prepare_shift,
+                          restrict_to_target},
+    [TQP_STEP_TO_F64] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_F64_TO_F32] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_F32, ROWS_GUARDED, 2, NULL, NULL},
+    [TQP_STEP_F64_TO_I64] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_GUARDED, 2, NULL, NULL},
     [TQP_STEP_FDIV_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
-    [TQP_STEP_MASK_TO_U8] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 1, NULL, NULL},
+    [TQP_STEP_MASK_TO_U8] =
+        {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U8, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_U8_TO_MASK] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_SELECT] = {{IN_SAME, IN_SAME, TQP_LANE_MASK}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_FILL] = {{IN_NONE, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
     [TQP_STEP_MIN_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
     [TQP_STEP_MAX_RR] = {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, NULL},
-    [TQP_STEP_EXTRACT] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 34, prepare_extract, restrict_dates},
-    [TQP_STEP_DATE_TRUNC] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 17, prepare_trunc, restrict_dates},
-    [TQP_STEP_ADD_MONTHS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 4, prepare_months, restrict_dates},
-    [TQP_STEP_LENGTH] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_length, NULL},
+    [TQP_STEP_EXTRACT] =
+        {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 34, prepare_extract, restrict_dates},
+    [TQP_STEP_DATE_TRUNC] =
+        {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 17, prepare_trunc, restrict_dates},
+    [TQP_STEP_ADD_MONTHS] =
+        {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_GUARDED, 4, prepare_months, restrict_dates},
+    [TQP_STEP_LENGTH] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_length, NULL},
     [TQP_STEP_SUBSTR] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 12, prepare_substr, NULL},
     [TQP_STEP_COMPRESS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_COUNTED, 1, NULL, NULL},
-    [TQP_STEP_COMPRESS_MASK] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_COUNTED, 1, NULL, NULL},
-    [TQP_STEP_GATHER] = {{IN_SAME, IN_POSITION, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_gather, NULL},
-    [TQP_STEP_MASK_TO_INDEX] = {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_COUNTED, 1, prepare_base, NULL},
+    [TQP_STEP_COMPRESS_MASK] =
+        {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_COUNTED, 1, NULL, NULL},
+    [TQP_STEP_GATHER] =
+        {{IN_SAME, IN_POSITION, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_gather, NULL},
+    [TQP_STEP_MASK_TO_INDEX] =
+        {{TQP_LANE_MASK, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_COUNTED, 1, prepare_base, NULL},
     [TQP_STEP_SUM] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_ACC, ROWS_ONE, 2, NULL, NULL},
     [TQP_STEP_MIN] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
     [TQP_STEP_MAX] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
-    [TQP_STEP_GROUP_COUNT8] = {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_SUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, restrict_sum64},
-    [TQP_STEP_GROUP_WSUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_FSUM8] = {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_MIN8] = {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_MAX8] = {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_COUNT32] = {{IN_NONE, IN_GROUP32, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups32, NULL},
-    [TQP_STEP_GROUP_SUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups32, restrict_sum64},
-    [TQP_STEP_GROUP_WSUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups32, NULL},
-    [TQP_STEP_GROUP_FSUM32] = {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups32, NULL},
-    [TQP_STEP_GROUP_MIN32] = {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
-    [TQP_STEP_GROUP_MAX32] = {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_COUNT8] =
+        {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_SUM8] = {{IN_SAME, IN_GROUP8, IN_NONE},
+                             TQP_LANE_I64,
+                             ROWS_GROUPS,
+                             5,
+                             prepare_groups8,
+                             restrict_sum64},
+    [TQP_STEP_GROUP_WSUM8] =
+        {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_FSUM8] =
+        {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_MIN8] =
+        {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_MAX8] =
+        {{IN_SAME, IN_GROUP8, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups8, NULL},
+    [TQP_STEP_GROUP_COUNT32] =
+        {{IN_NONE, IN_GROUP32, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_SUM32] = {{IN_SAME, IN_GROUP32, IN_NONE},
+                              TQP_LANE_I64,
+                              ROWS_GROUPS,
+                              5,
+                              prepare_groups32,
+                              restrict_sum64},
+    [TQP_STEP_GROUP_WSUM32] =
+        {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_FSUM32] =
+        {{IN_SAME, IN_GROUP32, IN_NONE}, TQP_LANE_F64, ROWS_GROUPS, 4, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_MIN32] =
+        {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
+    [TQP_STEP_GROUP_MAX32] =
+        {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
 };
 
 const Shape *shape_of(TqpStepOp op) {

@@ -35,8 +35,9 @@ enum { VIEWS = 400 };
 static TqpView binary_views[VIEWS], utf8_views[VIEWS];
 
 static uint32_t make_utf8(Random *r, char *s, uint32_t chars) {
-    static const char *const pieces[] = {"a",  "b",  "aa", "ab", "\xc3\xa4", "\xe2\x82\xac",
-                                         "\xf0\x9f\x98\x80", " ", "%", "_", "\\", "\xc3\xa5"};
+    static const char *const pieces[] = {
+        "a", "b", "aa", "ab", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+        " ", "%", "_",  "\\", "\xc3\xa5"};
     uint32_t len = 0;
     for (uint32_t i = 0; i < chars; i++) {
         const char *p = pieces[random_below(r, sizeof(pieces) / sizeof(pieces[0]))];
@@ -93,10 +94,20 @@ static TqpView random_view(Case *c) {
 /* ---- numbers ---- */
 
 static double random_float(Case *c, bool single) {
-    static const double extremes[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0, DBL_MAX, -DBL_MAX,
-                                      DBL_MIN, DBL_TRUE_MIN, -DBL_TRUE_MIN, FLT_MAX, FLT_MIN,
-                                      FLT_TRUE_MIN, 1.0, -1.0, 1e300, -1e300, 1e-300, 0x1p63,
-                                      -0x1p63, 0x1.fffffffffffffp62, 0.5, 1.5, -2.5, 1e38, 1e-38};
+    static const double extremes[] = {NAN,           -NAN,
+                                      INFINITY,      -INFINITY,
+                                      0.0,           -0.0,
+                                      DBL_MAX,       -DBL_MAX,
+                                      DBL_MIN,       DBL_TRUE_MIN,
+                                      -DBL_TRUE_MIN, FLT_MAX,
+                                      FLT_MIN,       FLT_TRUE_MIN,
+                                      1.0,           -1.0,
+                                      1e300,         -1e300,
+                                      1e-300,        0x1p63,
+                                      -0x1p63,       0x1.fffffffffffffp62,
+                                      0.5,           1.5,
+                                      -2.5,          1e38,
+                                      1e-38};
     uint64_t bits = random_u64(&c->random);
     if (c->style == STYLE_EXTREMES)
         return extremes[bits % (sizeof(extremes) / sizeof(extremes[0]))];
@@ -124,8 +135,8 @@ static TqpInt128 random_int(Case *c, uint32_t bytes, bool is_signed) {
         return (TqpInt128)(bits % 3) + (is_signed ? -1 : 0);
     if (c->style == STYLE_SMALL)
         return (TqpInt128)(bits % 100) - (is_signed ? 50 : 0);
-    const TqpUint128 extremes[] = {0, 1, 2, sign - 1, sign, sign + 1, 2 * sign - 1, 2 * sign - 2,
-                                   sign >> 1, 3 * (sign >> 1)};
+    const TqpUint128 extremes[] = {
+        0, 1, 2, sign - 1, sign, sign + 1, 2 * sign - 1, 2 * sign - 2, sign >> 1, 3 * (sign >> 1)};
     return (TqpInt128)extremes[(uint32_t)bits % (sizeof(extremes) / sizeof(extremes[0]))];
 }
 

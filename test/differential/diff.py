@@ -11,6 +11,7 @@ ran on the engine (a silent fallback proves nothing). What differs is shrunk and
 import argparse
 import random
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -92,7 +93,20 @@ class Run:
             on = self.result(query.sql())
             return difference(query, off, on)
         finally:
-            self.reader.execute("ROLLBACK")
+            if self.reader.alive():
+                self.reader.execute("ROLLBACK")
+
+    def reconnect(self):
+        """After a crash: wait for recovery and connect again."""
+        for _ in range(60):
+            try:
+                time.sleep(1)
+                self.reader, self.writer = libpq.Connection(), libpq.Connection()
+                self.reader.execute("SET extra_float_digits = 1")
+                return
+            except libpq.Lost:
+                continue
+        raise libpq.Lost("the server did not come back")
 
     def note_outcome(self):
         """How the last query went, from the query log."""
@@ -128,11 +142,22 @@ class Run:
             self.disturb()
         own_write = table.insert(5) if rng.random() < 0.1 else None
         between = self.disturb if rng.random() < 0.15 and not own_write else None
-        found = self.both(query, own_write, between)
+        try:
+            found = self.both(query, own_write, between)
+        except libpq.Lost as lost:
+            self.failures += 1
+            print(f"CRASHED (seed {seed}, query {number}): {lost}\n  query:  {query.sql()}",
+                  flush=True)
+            self.reconnect()
+            return
         self.note_outcome()
         if found:
             self.failures += 1
-            small = self.shrink(query, own_write)
+            try:
+                small = self.shrink(query, own_write)
+            except libpq.Lost:
+                self.reconnect()
+                small = query
             print(f"DIFFERS (seed {seed}, query {number}): {found}\n  query:  {query.sql()}\n"
                   f"  shrunk: {small.sql()}\n  now:    {self.both(small, own_write)}", flush=True)
 

@@ -65,6 +65,10 @@ class Connection:
         finally:
             _pq.PQclear(result)
 
+    def alive(self):
+        """Is the connection still good?"""
+        return _pq.PQstatus(self._conn) == 0
+
     def close(self):
         """Close the connection."""
         _pq.PQfinish(self._conn)

@@ -38,7 +38,7 @@ class Table:
             f"CASE WHEN random() < {c.nulls} THEN NULL ELSE ({c.values})::{c.sql_type} END"
             for c in self.columns)
         return (f"INSERT INTO {self.name} SELECT {values} FROM "
-                f"generate_series({start}, {start + rows - 1}) g, LATERAL (SELECT random() r) s")
+                f"generate_series({start}, {start + rows - 1}) g, LATERAL (SELECT random() + 0 * g AS r) s")
 
 
 def _pick(rng, *choices):

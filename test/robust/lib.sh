@@ -25,6 +25,7 @@ is() {
 start_cluster() {
     "$cluster" start "$dir" "$@" || exit 1
     eval "$("$cluster" env "$dir")"
+    export PGDATABASE=${database_in_use:-postgres}
 }
 
 # q [-d DATABASE] SQL ...: rows, unaligned; each SQL is one request
@@ -45,6 +46,7 @@ q() {
 fresh() {
     q -d postgres "DROP DATABASE IF EXISTS $1 WITH (FORCE)" >/dev/null
     q -d postgres "CREATE DATABASE $1" >/dev/null
+    database_in_use=$1
     export PGDATABASE=$1
     q "CREATE EXTENSION tqp"
 }

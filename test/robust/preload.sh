@@ -101,6 +101,15 @@ is "restored: offloaded" "$(q -d robust_two "SET tqp.force = on; EXPLAIN SELECT 
 is "CREATE DATABASE TEMPLATE" "$(q -d postgres "DROP DATABASE robust_other" \
     "CREATE DATABASE robust_other TEMPLATE robust_two"; q -d robust_other "SET tqp.force = on; SELECT sum(a) FROM t")" 200010000
 
+# ---- the library is gone: what doc/operations.md says ----
+q -d postgres "ALTER DATABASE robust_other SET session_preload_libraries = 'no_such_library'"
+is "a missing library keeps sessions out" \
+    "$(q -d robust_other "SELECT 1" | grep -c 'could not access file')" 1
+is "PGOPTIONS lets a superuser in" \
+    "$(PGOPTIONS="-c session_preload_libraries=" q -d robust_other "SELECT 1")" 1
+q -d postgres "ALTER DATABASE robust_other RESET session_preload_libraries"
+is "RESET from another database lets everybody in" "$(q -d robust_other "SELECT 1")" 1
+
 # ---- files ----
 oid=$(q -d postgres "SELECT oid FROM pg_database WHERE datname = 'robust_one'")
 cache=$dir/data/pgsql_tmp_tqp

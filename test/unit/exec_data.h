@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bitmap.h"
@@ -110,7 +111,8 @@ static inline void make_group(Data *data, TqpRowGroup *g, const Row *rows, uint3
     t[COL_W] = (TqpTensor){.lane = TQP_LANE_I64, .encoding = TQP_ENC_FOR, .nrows = n};
     t[COL_F] = (TqpTensor){.lane = TQP_LANE_F32, .encoding = TQP_ENC_PLAIN, .nrows = n};
     for (int c = 0; c < NCOLUMNS; c++)
-        t[c].data = c == COL_T ? NULL : data_alloc(data, (size_t)n * tqp_lane_bytes(t[c].lane) + n / 8);
+        t[c].data =
+            c == COL_T ? NULL : data_alloc(data, (size_t)n * tqp_lane_bytes(t[c].lane) + n / 8);
     uint32_t *offsets = data_alloc(data, (n + 1) * sizeof(uint32_t));
     char *bytes = data_alloc(data, (size_t)n * 16);
     bools = (uint64_t *)t[COL_B].data;
@@ -159,6 +161,11 @@ static inline void data_make(Data *data, uint32_t nrows, uint32_t group_rows) {
     data->dict = (TqpDict){.count = NWORDS, .offsets = offsets, .bytes = bytes, .ranked = true};
     data->rel.ncolumns = NCOLUMNS;
     data->rel.columns = data_alloc(data, NCOLUMNS * sizeof(TqpRelColumn));
+    static const TqpTypeKind kinds[NCOLUMNS] = {TQP_TYPE_I32,  TQP_TYPE_I32,  TQP_TYPE_F64, TQP_TYPE_TEXT,
+                                                TQP_TYPE_TEXT, TQP_TYPE_BOOL, TQP_TYPE_I64, TQP_TYPE_F32};
+    for (int c = 0; c < NCOLUMNS; c++)
+        data->rel.columns[c].type.kind = kinds[c];
+    data->rel.columns[COL_S].dict = &data->dict;
     data->rel.ngroups = (nrows + group_rows - 1) / group_rows;
     data->rel.groups = data_alloc(data, (data->rel.ngroups + 1) * sizeof(TqpRowGroup));
     for (uint32_t g = 0; g < data->rel.ngroups; g++) {

@@ -8,15 +8,27 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-enum { COL_U8, COL_BIG, COL_WIDE, COL_CONST, COL_NULLS, COL_BOOL, COL_F32, COL_F64, COL_LOW,
-       COL_HIGH, COL_CHAR, NCOLS };
+enum {
+    COL_U8,
+    COL_BIG,
+    COL_WIDE,
+    COL_CONST,
+    COL_NULLS,
+    COL_BOOL,
+    COL_F32,
+    COL_F64,
+    COL_LOW,
+    COL_HIGH,
+    COL_CHAR,
+    NCOLS
+};
 
 static const TqpStoreColumn columns[NCOLS] = {
-    {1, 101, {TQP_TYPE_I32, 0, 0}},   {2, 102, {TQP_TYPE_I64, 0, 0}},
-    {3, 103, {TQP_TYPE_NUM, 10, 0}},  {4, 104, {TQP_TYPE_DATE, 0, 0}},
-    {5, 105, {TQP_TYPE_TS, 0, 0}},    {6, 106, {TQP_TYPE_BOOL, 0, 0}},
-    {7, 107, {TQP_TYPE_F32, 0, 0}},   {8, 108, {TQP_TYPE_F64, 0, 0}},
-    {9, 109, {TQP_TYPE_TEXT, 0, 0}},  {10, 110, {TQP_TYPE_TEXT, 0, 9}},
+    {1, 101, {TQP_TYPE_I32, 0, 0}},     {2, 102, {TQP_TYPE_I64, 0, 0}},
+    {3, 103, {TQP_TYPE_NUM, 10, 0}},    {4, 104, {TQP_TYPE_DATE, 0, 0}},
+    {5, 105, {TQP_TYPE_TS, 0, 0}},      {6, 106, {TQP_TYPE_BOOL, 0, 0}},
+    {7, 107, {TQP_TYPE_F32, 0, 0}},     {8, 108, {TQP_TYPE_F64, 0, 0}},
+    {9, 109, {TQP_TYPE_TEXT, 0, 0}},    {10, 110, {TQP_TYPE_TEXT, 0, 9}},
     {11, 111, {TQP_TYPE_BPCHAR, 0, 0}},
 };
 
@@ -133,9 +145,9 @@ static void check_encodings(TqpGeneration *gen, uint32_t g) {
     static const TqpEncoding want[NCOLS] = {
         TQP_ENC_FOR,   TQP_ENC_FOR,   TQP_ENC_FOR,  TQP_ENC_CONST, TQP_ENC_CONST, TQP_ENC_PLAIN,
         TQP_ENC_PLAIN, TQP_ENC_PLAIN, TQP_ENC_DICT, TQP_ENC_BYTES, TQP_ENC_DICT};
-    static const TqpLane lanes[NCOLS] = {TQP_LANE_U8,  TQP_LANE_I64,  TQP_LANE_I128, TQP_LANE_U8,
-                                         TQP_LANE_U8,  TQP_LANE_MASK, TQP_LANE_F32,  TQP_LANE_F64,
-                                         TQP_LANE_U8,  TQP_LANE_VIEW, TQP_LANE_U8};
+    static const TqpLane lanes[NCOLS] = {TQP_LANE_U8, TQP_LANE_I64,  TQP_LANE_I128, TQP_LANE_U8,
+                                         TQP_LANE_U8, TQP_LANE_MASK, TQP_LANE_F32,  TQP_LANE_F64,
+                                         TQP_LANE_U8, TQP_LANE_VIEW, TQP_LANE_U8};
     for (uint32_t c = 0; c < NCOLS; c++) {
         TqpTensor t;
         CHECK_INT(tqp_store_tensor(gen, g, c, &t, NULL), TQP_OK);
@@ -192,7 +204,8 @@ static void test_round_trip(void) {
     free(dir);
 }
 
-/* Build groups of 2000 rows: group g of `first` rows holds rows from values[g] on; -1 = of the base. */
+/* Build groups of 2000 rows: group g of `first` rows holds rows from values[g] on; -1 = of the
+ * base. */
 static TqpGeneration *rebuild(const char *dir, TqpGeneration *base, const int64_t *first_row,
                               uint32_t ngroups) {
     TqpStoreWriter *w;

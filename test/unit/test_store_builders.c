@@ -1,6 +1,6 @@
 /*
- * Unit tests of src/store among processes: flags that they share, builders that meet, die or are used
- * wrongly, stamps, full disks and memory limits.
+ * Unit tests of src/store among processes: flags that they share, builders that meet, die or are
+ * used wrongly, stamps, full disks and memory limits.
  */
 #include "unit/test_store_small.h"
 
@@ -210,7 +210,8 @@ static int build_limited(const char *dir) {
         struct rlimit r = {limit, RLIM_INFINITY};
         if (tqp_store_open(dir, &gen, NULL) != TQP_OK || setrlimit(RLIMIT_FSIZE, &r) != 0)
             return 2;
-        bad |= build(dir, gen, 5000, &err) != TQP_IO || strstr(err.message, "File too large") == NULL;
+        bad |=
+            build(dir, gen, 5000, &err) != TQP_IO || strstr(err.message, "File too large") == NULL;
         tqp_store_close(gen);
         bad |= count_files(dir) != 3;
         bad |= inspect(dir, 0, NROWS, &seen) != GOOD;

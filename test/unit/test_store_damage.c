@@ -1,6 +1,7 @@
 /*
  * Unit tests of src/store on damaged files: every byte of small ones changed, with and without its
- * checksum, and files cut short.  Nothing may crash, or give other values where a checksum covers them.
+ * checksum, and files cut short.  Nothing may crash, or give other values where a checksum covers
+ * them.
  */
 #include "unit/test_store_small.h"
 
@@ -82,7 +83,7 @@ static void test_damage(void) {
 }
 
 /*
- * With checksums made right again only the structure checks stand between a byte and a crash.  Other
+ * With checksums made right again only the structure checks stand between a byte and a crash. Other
  * values may come out; reading all of them must stay inside the files.
  */
 typedef struct Forge {

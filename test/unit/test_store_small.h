@@ -1,6 +1,6 @@
 /*
- * A small cache that the tests of damage and of builders make, and read again as a whole: five columns,
- * two row groups, every value known.
+ * A small cache that the tests of damage and of builders make, and read again as a whole: five
+ * columns, two row groups, every value known.
  */
 #ifndef TQP_TEST_STORE_SMALL_H
 #define TQP_TEST_STORE_SMALL_H
@@ -60,8 +60,7 @@ static inline bool row_same(const TqpTensor t[NCOLS], uint32_t i) {
     char text[32];
     return tensor_null(&t[0], i) == (i == 4) && (i == 4 || tensor_int(&t[0], i) == i * 1000) &&
            view_is(tensor_view(&t[1], i), "xyz", i % 3 + 1) &&
-           view_is(tensor_view(&t[2], i), text,
-                   (size_t)snprintf(text, sizeof text, "row %u", i)) &&
+           view_is(tensor_view(&t[2], i), text, (size_t)snprintf(text, sizeof text, "row %u", i)) &&
            tqp_bitmap_get(t[3].data, i) == (i % 2 == 0) &&
            ((const double *)t[4].data)[i] == i / 8.0;
 }
@@ -110,8 +109,10 @@ static inline char *slurp(const char *path, size_t *bytes) {
 }
 
 static inline void put(const char *path, const char *data, size_t bytes) {
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    /* Not O_TRUNC: some file systems then write the whole file out at close. */
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
     CHECK(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes);
+    CHECK_INT(ftruncate(fd, (off_t)bytes), 0);
     close(fd);
 }
 

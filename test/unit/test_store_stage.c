@@ -4,6 +4,8 @@
 #include <math.h>
 #include <pthread.h>
 
+#include "store/intern.h"
+
 static const TqpType type_i64 = {TQP_TYPE_I64, 0, 0};
 static const TqpType type_num = {TQP_TYPE_NUM, 2, 0};
 static const TqpType type_text = {TQP_TYPE_TEXT, 0, 0};
@@ -48,8 +50,8 @@ static void test_lanes(void) {
     check_two(0, 255, TQP_LANE_U8, 0);
     check_two(255, 1, TQP_LANE_U8, 0);
     check_two(0, 256, TQP_LANE_U16, 0);
-    check_two(300, 310, TQP_LANE_U8, 256);       /* 256 is a multiple of 64 */
-    check_two(300, 512, TQP_LANE_U8, 300);       /* no aligned base reaches 512 */
+    check_two(300, 310, TQP_LANE_U8, 256); /* 256 is a multiple of 64 */
+    check_two(300, 512, TQP_LANE_U8, 300); /* no aligned base reaches 512 */
     check_two(-1, 0, TQP_LANE_U8, -64);
     check_two(-64, 191, TQP_LANE_U8, -64);
     check_two(-65, 190, TQP_LANE_U8, -65);
@@ -103,7 +105,8 @@ static void test_int_nulls(void) {
 }
 
 static void test_floats_bools(void) {
-    static const double v[] = {0.0, -0.0, 1.5, NAN, INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308};
+    static const double v[] = {0.0,      -0.0,      1.5,    NAN,
+                               INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308};
     TqpArena a = {0};
     TqpTensor t;
     TqpStage *f64 = tqp_stage_create((TqpType){TQP_TYPE_F64, 0, 0}, NULL);
@@ -251,6 +254,35 @@ static void test_text_nulls(void) {
     tqp_arena_free(&a);
 }
 
+/* What an interner has no room for stays plain; what it has room for may be huge. */
+static void test_huge_text(void) {
+    enum { HUGE_BYTES = 5 << 20 };
+    TqpArena a = {0};
+    TqpTensor t;
+    TqpDict dict;
+    char *huge = malloc(HUGE_BYTES);
+    TqpStage *s = tqp_stage_create(type_text, NULL);
+    memset(huge, 'h', HUGE_BYTES);
+    tqp_stage_text(s, huge, HUGE_BYTES);
+    tqp_stage_text(s, "", 0);
+    tqp_stage_text(s, huge, HUGE_BYTES - 1);
+    for (int fits = 0; fits < 2; fits++) {
+        TqpInterner *in = tqp_interner_create(NULL, 10, fits ? 11 << 20 : 6 << 20, NULL);
+        CHECK_INT(tqp_stage_tensor(s, &a, in, &t, NULL), TQP_OK);
+        CHECK_INT(t.encoding, fits ? TQP_ENC_DICT : TQP_ENC_BYTES);
+        CHECK_INT(tqp_interner_dict(in, &a, 0, NULL, NULL, &dict, NULL), TQP_OK);
+        CHECK_INT(dict.count, fits ? 3 : 0);
+        t.dict = &dict;
+        CHECK(view_is(tensor_view(&t, 0), huge, HUGE_BYTES));
+        CHECK(view_is(tensor_view(&t, 1), "", 0));
+        CHECK(view_is(tensor_view(&t, 2), huge, HUGE_BYTES - 1));
+        tqp_interner_destroy(in);
+    }
+    tqp_stage_destroy(s);
+    free(huge);
+    tqp_arena_free(&a);
+}
+
 static void test_limits(void) {
     TqpInterner *in = tqp_interner_create(NULL, 3, 10, NULL);
     uint32_t codes[4];
@@ -332,6 +364,35 @@ static void test_base(void) {
     tqp_arena_free(&a);
 }
 
+static bool always(void *host) {
+    (void)host;
+    return true;
+}
+
+/* Ranking by the host's comparator can take seconds: it asks whether to stop. */
+static void test_rank_cancelled(void) {
+    enum { N = 2000 };
+    TqpArena a = {0};
+    TqpDict dict;
+    int calls = 0;
+    char words[N][8];
+    TqpView views[N];
+    uint32_t codes[N];
+    TqpHostPoll poll = {always, NULL};
+    TqpRankOrder order = {7, compare_backwards, &calls, &poll};
+    TqpInterner *in = tqp_interner_create(NULL, N, 1 << 20, NULL);
+    for (int i = 0; i < N; i++)
+        views[i] = tqp_view(words[i], (uint32_t)snprintf(words[i], sizeof words[i], "%d", i));
+    CHECK(tqp_interner_codes(in, N, views, codes));
+    CHECK_INT(tqp_intern_freeze(in, &a, &order, &dict, NULL), TQP_CANCELLED);
+    CHECK(calls > 0 && calls < 1100);
+    order.poll = NULL;
+    CHECK_INT(tqp_intern_freeze(in, &a, &order, &dict, NULL), TQP_OK);
+    CHECK_INT(dict.by_rank[0], 999); /* "999" comes first backwards */
+    tqp_interner_destroy(in);
+    tqp_arena_free(&a);
+}
+
 /* ---- threads ---- */
 
 typedef struct Worker {
@@ -380,9 +441,11 @@ int main(void) {
     test_status();
     test_text();
     test_text_nulls();
+    test_huge_text();
     test_limits();
     test_rollback();
     test_base();
+    test_rank_cancelled();
     test_intern_threads();
     return check_report("store_stage");
 }

@@ -5,6 +5,12 @@
 
 /* ---- SUM of integers: exact in 128 bits ---- */
 
+typedef uint16_t DoubleU8, DoubleHighU8; /* lanes of the halves: twice as wide as they are */
+typedef uint32_t DoubleU16, DoubleHighU16;
+typedef uint64_t DoubleU32, DoubleHighU32;
+typedef uint64_t DoubleI64; /* 32-bit halves, the upper one signed */
+typedef int64_t DoubleHighI64;
+
 #define TEMPLATE "backend/cpu/sum_int.inc"
 #include "backend/cpu/each_code.inc"
 #define LANE I64
@@ -36,30 +42,45 @@ static double float_sum_special(const TqpKernelArgs *args, bool nan, bool plus, 
     return INFINITY;
 }
 
+/* LEN_F64 values as doubles. */
+INLINE VecF64 doubles_F64(const InF64 *x) {
+    return load_F64(x);
+}
+INLINE VecF64 doubles_F32(const InF32 *x) {
+#if ISA_AVX512
+    return _mm512_cvtps_pd(_mm256_loadu_ps((const float *)x));
+#elif ISA_AVX2
+    return _mm256_cvtps_pd(_mm_loadu_ps((const float *)x));
+#else
+    return (double)*x;
+#endif
+}
+
 #define TEMPLATE "backend/cpu/sum_float.inc"
 #include "backend/cpu/each_float.inc"
 #undef TEMPLATE
 
 /* ---- MIN, MAX ---- */
 
-#define TEMPLATE "backend/cpu/extreme.inc"
-#define OP MIN
+#define TEMPLATE     "backend/cpu/extreme.inc"
+#define OP           MIN
 #define BETTER(a, b) V(lt)(a, b)
-#define PICK(a, b) V(least)(a, b)
+#define PICK(a, b)   V(least)(a, b)
 #include "backend/cpu/each_num.inc"
 #undef OP
 #undef BETTER
 #undef PICK
-#define OP MAX
+#define OP           MAX
 #define BETTER(a, b) V(lt)(b, a)
-#define PICK(a, b) V(greatest)(a, b)
+#define PICK(a, b)   V(greatest)(a, b)
 #include "backend/cpu/each_num.inc"
 #undef OP
 #undef BETTER
 #undef PICK
 #undef TEMPLATE
 
-/* The running extreme's data is NULL while there is none; `sign` 1 keeps the least, -1 the greatest. */
+/* The running extreme's data is NULL while there is none; `sign` 1 keeps the least, -1 the
+ * greatest. */
 INLINE void extreme_view(const TqpKernelArgs *args, int sign) {
     const InVIEW *x = args->in[0];
     TqpView best = *(InVIEW *)args->out;

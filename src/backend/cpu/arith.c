@@ -6,69 +6,69 @@ typedef uint32_t WrapU16;
 typedef uint32_t WrapU32;
 typedef uint64_t WrapI64;
 typedef TqpUint128 WrapI128;
-#define WRAP CAT(Wrap, LANE)
+#define WRAP    CAT(Wrap, LANE)
 #define ABS_F32 __builtin_fabsf
 #define ABS_F64 __builtin_fabs
 
-#define TO LANE
+#define TO       LANE
 #define TEMPLATE "backend/cpu/map.inc"
 
 #define TWO_INPUTS
-#define OP ADD_RR
+#define OP   ADD_RR
 #define EXPR (WRAP) x + (WRAP)y
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
-#define OP SUB_RR
+#define OP   SUB_RR
 #define EXPR (WRAP) x - (WRAP)y
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
-#define OP MUL_RR
+#define OP   MUL_RR
 #define EXPR (WRAP) x *(WRAP)y
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
 #undef TWO_INPUTS
 
-#define IMM (WRAP) V(imm)(&args->imm[0])
-#define OP ADD_RI
+#define IMM  (WRAP) V(imm)(&args->imm[0])
+#define OP   ADD_RI
 #define EXPR (WRAP) x + imm
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
-#define OP RSUB_RI
+#define OP   RSUB_RI
 #define EXPR imm - (WRAP)x
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
-#define OP MUL_RI
+#define OP   MUL_RI
 #define EXPR (WRAP) x *imm
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef EXPR
 #undef IMM
 
-#define OP ABS
+#define OP   ABS
 #define EXPR x < 0 ? -(WRAP)x : (WRAP)x
 #include "backend/cpu/each_wide.inc"
 #undef OP
 #undef EXPR
 
-#define OP FNEG
+#define OP   FNEG
 #define EXPR -x
 #include "backend/cpu/each_float.inc"
 #undef OP
 #undef EXPR
-#define OP FABS
+#define OP   FABS
 #define EXPR CAT(ABS_, LANE)(x)
 #include "backend/cpu/each_float.inc"
 #undef OP
 #undef EXPR
 
 #define LANE F64
-#define OP FDIV_RI
-#define IMM args->imm[0].f
+#define OP   FDIV_RI
+#define IMM  args->imm[0].f
 #define EXPR x / imm
 #include TEMPLATE
 #undef OP
@@ -86,8 +86,8 @@ void TQP_KERNEL(MUL32_RR, I64)(const TqpKernelArgs *args) {
     uint32_t n = PAD(args->n, int64_t);
 #if ISA_AVX512
     for (uint32_t i = 0; i < n; i += 8)
-        _mm512_storeu_si512(out + i, _mm512_mul_epu32(_mm512_loadu_si512(x + i),
-                                                      _mm512_loadu_si512(y + i)));
+        _mm512_storeu_si512(out + i,
+                            _mm512_mul_epu32(_mm512_loadu_si512(x + i), _mm512_loadu_si512(y + i)));
 #elif ISA_AVX2
     for (uint32_t i = 0; i < n; i += 4)
         _mm256_storeu_si256((__m256i *)(out + i),

@@ -7,23 +7,23 @@ typedef TqpUint128 WrapI128;
 
 /* OVER: negative when r, the wrapped result, is not the true one.  Hacker's Delight 2-13. */
 #define TEMPLATE "backend/cpu/check.inc"
-#define OP ADD_CHECK
-#define RESULT (WRAP) x + (WRAP)y
-#define OVER ((x ^ r) & (y ^ r))
+#define OP       ADD_CHECK
+#define RESULT   (WRAP) x + (WRAP)y
+#define OVER     ((x ^ r) & (y ^ r))
 #include "backend/cpu/each_wide.inc"
 #undef OP
 #undef RESULT
 #undef OVER
-#define OP SUB_CHECK
+#define OP     SUB_CHECK
 #define RESULT (WRAP) x - (WRAP)y
-#define OVER ((x ^ y) & (x ^ r))
+#define OVER   ((x ^ y) & (x ^ r))
 #include "backend/cpu/each_wide.inc"
 #undef OP
 #undef RESULT
 #undef OVER
-#define OP MUL_CHECK
+#define OP     MUL_CHECK
 #define RESULT (WRAP) x *(WRAP)y
-#define OVER (-(VAL)__builtin_mul_overflow(x, y, &r))
+#define OVER   (-(VAL)__builtin_mul_overflow(x, y, &r))
 #include "backend/cpu/each_wide.inc"
 #undef OP
 #undef RESULT

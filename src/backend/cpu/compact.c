@@ -1,7 +1,7 @@
 /* Compaction: keep the selected rows of a tile, positions of set bits, gather by positions. */
 #include "backend/cpu/vec.h"
 
-#define TEMPLATE "backend/cpu/compact.inc"
+#define TEMPLATE     "backend/cpu/compact.inc"
 #define COMPRESSIBLE 1
 #include "backend/cpu/each_code.inc"
 #include "backend/cpu/each_float.inc"
@@ -10,7 +10,7 @@
 #undef LANE
 #undef COMPRESSIBLE
 #define COMPRESSIBLE 0
-#define LANE I128
+#define LANE         I128
 #include TEMPLATE
 #undef LANE
 #define LANE VIEW
@@ -60,7 +60,8 @@ void TQP_KERNEL(MASK_TO_INDEX, MASK)(const TqpKernelArgs *args) {
     for (uint32_t w = 0; w < tqp_bitmap_words(args->n); w++) {
         uint64_t bits = in[w];
 #if ISA_AVX512
-        const __m512i iota = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        const __m512i iota =
+            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
         for (uint32_t k = 0; k < 64 && bits >> k != 0; k += 16) {
             __mmask16 m = (__mmask16)(bits >> k);
             __m512i rows = _mm512_add_epi32(iota, _mm512_set1_epi32((int)(base + 64 * w + k)));

@@ -9,7 +9,7 @@
 #include "backend/cpu/each_int.inc"
 #undef TEMPLATE
 
-#define OP U8_TO_MASK
+#define OP        U8_TO_MASK
 #define REL(a, b) ~V(eq)(a, b)
 #define RIGHT_ZERO
 #define TEMPLATE "backend/cpu/compare.inc"

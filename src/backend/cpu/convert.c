@@ -11,10 +11,10 @@ typedef TqpUint128 WrapI128;
 #define WRAP_TO CAT(Wrap, TO)
 
 #define TEMPLATE "backend/cpu/map.inc"
-#define IMM (WRAP_TO) args->imm[0].i
-#define EXPR (WRAP_TO) x + imm
-#define OP TO_U8
-#define TO U8
+#define IMM      (WRAP_TO) args->imm[0].i
+#define EXPR     (WRAP_TO) x + imm
+#define OP       TO_U8
+#define TO       U8
 #include "backend/cpu/each_int.inc"
 #undef OP
 #undef TO
@@ -41,9 +41,9 @@ typedef TqpUint128 WrapI128;
 #undef EXPR
 #undef IMM
 
-#define OP TO_F64
-#define TO F64
-#define IMM args->imm[0].i
+#define OP   TO_F64
+#define TO   F64
+#define IMM  args->imm[0].i
 #define EXPR (int64_t)((uint64_t)x + (uint64_t)imm)
 #include "backend/cpu/each_code.inc"
 #define LANE I64
@@ -96,6 +96,10 @@ void TQP_KERNEL(MASK_TO_U8, MASK)(const TqpKernelArgs *args) {
     for (uint32_t w = 0; w < tqp_bitmap_words(args->n); w++) {
 #if ISA_AVX512
         _mm512_storeu_si512(out + 64 * w, _mm512_maskz_set1_epi8(in[w], 1));
+#elif ISA_AVX2
+        const __m256i one = _mm256_set1_epi8(1);
+        store_U8(out + 64 * w, _mm256_and_si256(spread_U8(in[w]), one));
+        store_U8(out + 64 * w + 32, _mm256_and_si256(spread_U8(in[w] >> 32), one));
 #else
         uint64_t bits = in[w];
         for (uint32_t k = 0; k < 64; k++)

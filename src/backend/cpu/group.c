@@ -2,14 +2,14 @@
  * Grouped aggregation: accumulators indexed by a group number per row.  The group numbers are bytes
  * (suffix 8) or 32-bit words; only guarded rows are looked at.
  */
-#include "backend/cpu/vec.h"
+#include "backend/cpu/onehot.h"
 
 #include <math.h>
 
 typedef uint8_t Group8;
 typedef InU32 Group32;
 
-#define TEMPLATE "backend/cpu/group_keep.inc"
+#define TEMPLATE     "backend/cpu/group_keep.inc"
 #define BEFORE(a, b) ((a) < (b))
 #include "backend/cpu/each_int.inc"
 #undef BEFORE

@@ -1,6 +1,6 @@
 /*
- * What every kernel file includes: names, prototypes, value types, guards.  Each file in this folder
- * is compiled once per instruction set with -DTQP_ISA=scalar|avx2|avx512 (../isa.mk).
+ * What every kernel file includes: names, prototypes, value types, guards.  Each file in this
+ * folder is compiled once per instruction set with -DTQP_ISA=scalar|avx2|avx512 (../isa.mk).
  *
  * Kernels read at most 64 bytes past the last value of an input, write at most n rounded up to 64
  * values, look at views and table codes of the n rows only, and trap on no input.
@@ -13,25 +13,25 @@
 #include "base/bitmap.h"
 #include "program/step.h"
 
-#define CAT(a, b) CAT_(a, b)
+#define CAT(a, b)  CAT_(a, b)
 #define CAT_(a, b) a##b
 
 #define TQP_ISA_ID_scalar 0
-#define TQP_ISA_ID_avx2 1
+#define TQP_ISA_ID_avx2   1
 #define TQP_ISA_ID_avx512 2
-#define ISA_AVX2 (CAT(TQP_ISA_ID_, TQP_ISA) >= 1)
-#define ISA_AVX512 (CAT(TQP_ISA_ID_, TQP_ISA) >= 2)
+#define ISA_AVX2          (CAT(TQP_ISA_ID_, TQP_ISA) >= 1)
+#define ISA_AVX512        (CAT(TQP_ISA_ID_, TQP_ISA) >= 2)
 
 #if ISA_AVX2
 #include <immintrin.h>
 #endif
 
 /* tqp_cpu_avx2_EQ_RI_U8 and so on. */
-#define TQP_KERNEL(op, lane) TQP_KERNEL_(TQP_ISA, op, lane)
-#define TQP_KERNEL_(isa, op, lane) TQP_KERNEL__(isa, op, lane)
+#define TQP_KERNEL(op, lane)        TQP_KERNEL_(TQP_ISA, op, lane)
+#define TQP_KERNEL_(isa, op, lane)  TQP_KERNEL__(isa, op, lane)
 #define TQP_KERNEL__(isa, op, lane) tqp_cpu_##isa##_##op##_##lane
 
-#define KERNEL_PROTOTYPE(op, lane) void TQP_KERNEL(op, lane)(const TqpKernelArgs *args);
+#define KERNEL_PROTOTYPE(op, lane)  void TQP_KERNEL(op, lane)(const TqpKernelArgs *args);
 #define TQP_STEP(e, n, lanes, note) lanes(KERNEL_PROTOTYPE, e)
 #include "program/steps.def"
 #undef TQP_STEP

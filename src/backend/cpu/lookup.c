@@ -1,15 +1,42 @@
-/* Lookup tensors indexed by codes, membership in sorted sets, LIKE. */
+/* Lookup tensors indexed by codes, membership in sorted sets. */
 #include "backend/cpu/vec.h"
-#include "program/program.h"
+
+#if ISA_AVX2
+#include "backend/cpu/lut_bytes.h"
+#endif
 
 #define TEMPLATE "backend/cpu/lut_mask.inc"
-#include "backend/cpu/each_code.inc"
+#define LANE     U8
+#if ISA_AVX2
+#define FAST lut_mask_bytes
+#endif
+#include TEMPLATE
+#undef FAST
+#undef LANE
+#define LANE U16
+#include TEMPLATE
+#undef LANE
+#define LANE U32
+#include TEMPLATE
+#undef LANE
 #undef TEMPLATE
 
 #define TEMPLATE "backend/cpu/lut.inc"
-#define OP LUT_U8
-#define TO U8
-#include "backend/cpu/each_code.inc"
+#define OP       LUT_U8
+#define TO       U8
+#define LANE     U8
+#if ISA_AVX2
+#define FAST lut_bytes
+#endif
+#include TEMPLATE
+#undef FAST
+#undef LANE
+#define LANE U16
+#include TEMPLATE
+#undef LANE
+#define LANE U32
+#include TEMPLATE
+#undef LANE
 #undef OP
 #undef TO
 #define OP LUT_U16
@@ -53,29 +80,13 @@ INLINE bool set_eq_VIEW(TqpView a, TqpView b) {
     return view_eq(a, b);
 }
 
-#define OP IN_SET
+#define OP       IN_SET
 #define TEMPLATE "backend/cpu/in_set.inc"
 #include "backend/cpu/each_wide.inc"
 #undef OP
-#define OP IN_SET_VIEW
+#define OP   IN_SET_VIEW
 #define LANE VIEW
 #include TEMPLATE
 #undef LANE
 #undef OP
 #undef TEMPLATE
-
-void TQP_KERNEL(LIKE, VIEW)(const TqpKernelArgs *args) {
-    const InVIEW *x = args->in[0];
-    const TqpLikePattern *pattern = args->aux;
-    uint64_t *out = args->out;
-    uint32_t pad = (uint32_t)args->imm[0].i;
-    for (uint32_t i = 0; i < args->n; i += 64) {
-        uint32_t rows = args->n - i < 64 ? args->n - i : 64;
-        uint64_t bits = 0;
-        for (uint32_t k = 0; k < rows; k++) {
-            TqpView v = x[i + k];
-            bits |= (uint64_t)tqp_like_match(pattern, v.data, v.len, pad) << k;
-        }
-        out[i >> 6] = bits;
-    }
-}

@@ -3,22 +3,22 @@
 
 #define LANE MASK
 
-#define OP MASK_AND
+#define OP   MASK_AND
 #define EXPR (a[w] & b[w])
 #include "backend/cpu/mask.inc"
 #undef OP
 #undef EXPR
-#define OP MASK_OR
+#define OP   MASK_OR
 #define EXPR (a[w] | b[w])
 #include "backend/cpu/mask.inc"
 #undef OP
 #undef EXPR
-#define OP MASK_ANDNOT
+#define OP   MASK_ANDNOT
 #define EXPR (a[w] & ~b[w])
 #include "backend/cpu/mask.inc"
 #undef OP
 #undef EXPR
-#define OP MASK_XOR
+#define OP   MASK_XOR
 #define EXPR (a[w] ^ b[w])
 #include "backend/cpu/mask.inc"
 #undef OP

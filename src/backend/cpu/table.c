@@ -5,7 +5,7 @@
 #define TABLE_NAME CAT(tqp_cpu_table_, TQP_ISA)
 extern const TqpBackend TABLE_NAME;
 
-#define ISA_INDEX CAT(TQP_ISA_ID_, TQP_ISA)
+#define ISA_INDEX              CAT(TQP_ISA_ID_, TQP_ISA)
 #define KERNEL_ENTRY(op, lane) [TQP_LANE_##lane] = TQP_KERNEL(op, lane),
 
 const TqpBackend TABLE_NAME = {

@@ -4,9 +4,9 @@
  *   eq(a, b) lt(a, b) le(a, b)   -> one bit per value, least significant first
  *   blend(bits, a, b)            -> bit set ? a : b
  *   least(a, b) greatest(a, b)
- * each suffixed by the lane: load_U8, eq_F64.  Floats: NaN equals NaN and is the greatest.  Templates
- * reach them as V(load).  Lanes without instructions of their own (I128, VIEW; all of them under
- * scalar) have one value per vector.
+ * each suffixed by the lane: load_U8, eq_F64.  Floats: NaN equals NaN and is the greatest.
+ * Templates reach them as V(load).  Lanes without instructions of their own (I128, VIEW; all of
+ * them under scalar) have one value per vector.
  */
 #ifndef TQP_BACKEND_CPU_VEC_H
 #define TQP_BACKEND_CPU_VEC_H
@@ -14,11 +14,11 @@
 #include "backend/cpu/view.h"
 
 #define V(name) CAT(CAT(name, _), LANE)
-#define VAL CAT(Val, LANE)
-#define IN CAT(In, LANE)
-#define OUT CAT(Out, LANE)
-#define VEC CAT(Vec, LANE)
-#define LEN CAT(LEN_, LANE)
+#define VAL     CAT(Val, LANE)
+#define IN      CAT(In, LANE)
+#define OUT     CAT(Out, LANE)
+#define VEC     CAT(Vec, LANE)
+#define LEN     CAT(LEN_, LANE)
 
 #if ISA_AVX512
 #include "backend/cpu/vec_avx512.h"
@@ -37,12 +37,12 @@
 #define LANE I64
 #include "backend/cpu/vec_scalar.inc"
 #undef LANE
-#define LANE F32
+#define LANE           F32
 #define VALUE_EQ(a, b) ((a) == (b) || ((a) != (a) && (b) != (b)))
 #define VALUE_LT(a, b) ((a) < (b) || ((a) == (a) && (b) != (b)))
 #include "backend/cpu/vec_scalar.inc"
 #undef LANE
-#define LANE F64
+#define LANE           F64
 #define VALUE_EQ(a, b) ((a) == (b) || ((a) != (a) && (b) != (b)))
 #define VALUE_LT(a, b) ((a) < (b) || ((a) == (a) && (b) != (b)))
 #include "backend/cpu/vec_scalar.inc"
@@ -52,7 +52,7 @@
 #define LANE I128
 #include "backend/cpu/vec_scalar.inc"
 #undef LANE
-#define LANE VIEW
+#define LANE     VIEW
 #define VALUE_EQ view_eq
 #define VALUE_LT view_lt
 #include "backend/cpu/vec_scalar.inc"

@@ -1,0 +1,74 @@
+#!/bin/bash
+# The background workers: they reload what went stale, remove orphans, follow their settings, leave
+# databases without caches alone, and die and come back without hurting the server.
+. "$(dirname "$0")/lib.sh"
+start_cluster "fsync = off" "autovacuum = off" "shared_preload_libraries = 'tqp'" \
+    "tqp.worker_naptime = 1s"
+mark=$(wc -c <"$dir/log")
+fresh robust_workers
+cache=$dir/data/pgsql_tmp_tqp
+
+# until WHAT SQL WANTED: polls for 20 seconds
+until_is() {
+    local got i
+    for i in $(seq 100); do
+        got=$(q "$2")
+        [ "$got" = "$3" ] && break
+        sleep 0.2
+    done
+    is "$1" "$got" "$3"
+}
+gone() {
+    local i
+    for i in $(seq 100); do
+        [ -e "$2" ] || break
+        sleep 0.2
+    done
+    is "$1" "$([ -e "$2" ] && echo there || echo gone)" gone
+}
+
+is "the launcher runs" "$(q "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'tqp launcher'")" 1
+q "CREATE TABLE t AS SELECT g AS a, 'v' || g % 7 AS c FROM generate_series(1, 100000) g" "VACUUM t" \
+    "SELECT tqp.load('t')" >/dev/null
+q "UPDATE t SET a = a + 1 WHERE a > 50000" "VACUUM t" >/dev/null
+until_is "a stale cache is loaded again" "SELECT stale_share < 0.1 FROM tqp.cache" t
+is "with the columns that it had" "$(q "SELECT column_names FROM tqp.cache")" "{a,c}"
+is "tqp.verify" "$(q "SELECT sum(mismatches) FROM tqp.verify('t')")" 0
+is "right" "$(q "SET tqp.force = on" "SELECT count(*), sum(a) FROM t")" "100000|5000100000"
+
+# A held lock: the worker passes by, and nobody waits for it.
+path=$cache/$(q "SELECT d.oid || '/' || coalesce(nullif(reltablespace, 0), dattablespace) || '_' || pg_relation_filenode(c.oid)
+    FROM pg_class c, pg_database d WHERE c.oid = 't'::regclass AND datname = current_database()")
+is "its files" "$([ -e "$path/manifest" ] && echo there)" there
+q "BEGIN" "LOCK TABLE t" "SELECT pg_sleep(3)" "COMMIT" >/dev/null
+is "no worker waits for a table's lock" "$(tail -c +$((mark + 1)) "$dir/log" | grep -c 'lock timeout')" 0
+
+q "TRUNCATE t" >/dev/null
+gone "the cache of a relation file that is gone is removed" "$path"
+q "INSERT INTO t SELECT g, 'x' FROM generate_series(1, 1000) g" "VACUUM t" "SELECT tqp.load('t')" >/dev/null
+oid=$(q "SELECT oid FROM pg_database WHERE datname = current_database()")
+
+# A damaged file makes noise in the log at most.
+for f in "$cache/$oid"/*/manifest; do printf 'rubbish' >"$f"; done
+sleep 2.5
+is "the server lives with a damaged manifest" "$(q "SET tqp.force = on" "SELECT count(*) FROM t")" 1000
+
+# Killed, it comes back with the server; turned off, it sleeps.
+pid=$(q "SELECT pid FROM pg_stat_activity WHERE backend_type = 'tqp launcher'")
+q "SELECT pg_terminate_backend($pid, 5000)" >/dev/null
+is "terminated: queries go on" "$(q "SET tqp.force = on" "SELECT count(*) FROM t")" 1000
+start_cluster "fsync = off" "autovacuum = off" "shared_preload_libraries = 'tqp'" \
+    "tqp.worker_naptime = 0"
+q "SELECT tqp.load('t')" >/dev/null
+q "UPDATE t SET a = a + 1" "VACUUM t" >/dev/null
+sleep 2
+is "tqp.worker_naptime = 0: nothing is refreshed" "$(q "SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type = 'tqp cache worker'")" 0
+echo "tqp.worker_naptime = 1s" | as_owner tee -a "$dir/data/tqp-cluster.conf" >/dev/null
+q "SELECT pg_reload_conf()" >/dev/null
+until_is "a reload of the configuration wakes it up" "SELECT stale_share < 0.1 FROM tqp.cache" t
+
+q -d postgres "DROP DATABASE robust_workers WITH (FORCE)" >/dev/null
+gone "the caches of a dropped database are removed" "$cache/$oid"
+is "no crash" "$(tail -c +$((mark + 1)) "$dir/log" | grep -c -e 'terminated by signal' -e PANIC)" 0
+finish

@@ -1,0 +1,97 @@
+/* IR text through the binder and the executor: every backend, thread count and grouping agrees. */
+#include "check.h"
+#include "exec_build.h"
+
+#define SCAN                                                                                       \
+    "(scan 0 \"t\" (\"k\" i32) (\"v\" i32) (\"d\" f64) (\"s\" text) (\"t\" text) (\"b\" bool) "   \
+    "(\"w\" i64) (\"f\" f32))"
+
+static const char *const queries[] = {
+    "(aggregate () ((count_star)) " SCAN ")",
+    "(aggregate () ((count_star) (sum (col 1 i32)) (min (col 3 text)) (max (col 4 text)) "
+    "(sum (col 2 f64)) (sum (col 7 f32)) (bool_or (col 5 bool))) "
+    "(filter (and (ge (col 0 i32) (const 2 i32)) (lt (col 1 i32) (const 9000 i32))) " SCAN "))",
+    "(sort ((col 0 i32) asc nulls_last) (aggregate ((col 0 i32)) ((count_star) (sum (col 1 i32)) "
+    "(max (col 2 f64)) (count distinct (col 3 text)) (sum distinct (col 1 i32))) " SCAN "))",
+    "(aggregate ((col 3 text) (col 5 bool)) ((count (col 1 i32)) (min (col 6 i64)) (sum (mul (cast "
+    "(col 0 i32) i64) (col 6 i64)))) (filter (ne (col 4 text) (const \"ac\" text)) " SCAN "))",
+    "(aggregate ((col 6 i64) (col 4 text)) ((count_star) (max (col 7 f32)) (sum (col 2 f64))) "
+    "(filter (gt (col 0 i32) (const 4 i32)) " SCAN "))",
+    "(sort ((col 1 i64) desc nulls_first) ((col 0 i64) asc nulls_last) (filter (gt (col 1 i64) "
+    "(const 3 i64)) (aggregate ((col 6 i64)) ((count_star)) " SCAN ")))",
+    "(limit (const 25 i64) (const 5 i64) (sort ((col 3 text) desc nulls_last) ((col 2 f64) asc "
+    "nulls_first) ((col 6 i64) asc nulls_last) (filter (is_true (col 5 bool)) " SCAN ")))",
+    "(limit (const 100 i64) _ (project ((col 6 i64) (add (col 0 i32) (const 7 i32)) (col 4 text) "
+    "(substr (col 4 text) (const 1 i32) (const 2 i32))) (filter (like (col 4 text) (const \"a%\" "
+    "text)) " SCAN ")))",
+    "(aggregate () ((count distinct (col 6 i64)) (count distinct (col 4 text)) (count distinct (col 2 "
+    "f64)) (sum distinct (col 6 i64))) " SCAN ")",
+    "(aggregate ((case (lt (col 1 i32) (const 1000 i32)) (col 4 text) (const \"rest\" text))) "
+    "((count_star) (sum (col 1 i32) (where (gt (col 0 i32) (const 3 i32))))) " SCAN ")",
+    "(aggregate ((col 2 f64)) ((count_star)) " SCAN ")",
+    "(aggregate ((col 7 f32) (col 0 i32)) ((sum (col 6 i64))) " SCAN ")",
+};
+
+static TqpStatus run(const char *text, const Data *data, const TqpBackend *backend, int threads,
+                     uint64_t dense_max, Lines *lines) {
+    TqpArena arena = {0};
+    TqpError err = {0};
+    const TqpNode *node;
+    const TqpProgram *program;
+    const TqpRelation *rels[] = {&data->rel};
+    TqpBindOptions options = {.utf8 = true, .dense_group_max = dense_max};
+    TqpResult result = {0};
+    TqpBroker broker;
+    tqp_broker_init(&broker, 0);
+    TqpQuery query = {.backend = backend, .nthreads = threads, .broker = &broker};
+    TqpStatus status = tqp_ir_parse(&arena, text, &node, &err);
+    if (status == TQP_OK)
+        status = tqp_program_bind(&arena, node, rels, 1, NULL, 0, &options, &program, &err);
+    if (status != TQP_OK) {
+        fprintf(stderr, "%s\n  %s\n", text, err.message);
+        tqp_arena_free(&arena);
+        return status;
+    }
+    status = tqp_exec_run(&query, program, rels, 1, &result);
+    if (status != TQP_OK)
+        fprintf(stderr, "%s\n  %s\n", text, query.error.message);
+    lines_of_result(lines, &result);
+    tqp_result_free(&result);
+    tqp_query_free_stats(&query, program);
+    tqp_arena_free(&arena);
+    CHECK_INT(broker.used, 0);
+    return status;
+}
+
+static void check_query(const char *text, const Data *data) {
+    static const int threads[] = {1, 2, 3, 7};
+    static const uint64_t dense[] = {0, 1};
+    bool ordered = strncmp(text, "(sort", 5) == 0 || strncmp(text, "(limit", 6) == 0;
+    Lines expected = {0};
+    CHECK_INT(run(text, data, tqp_backend_ref(), 1, 0, &expected), TQP_OK);
+    if (!ordered)
+        lines_sort(&expected);
+    for (int isa = 0; isa < TQP_ISA_COUNT; isa++)
+        for (int k = 0; tqp_backend_cpu((TqpIsa)isa) != NULL && k < 8; k++) {
+            Lines got = {0};
+            const TqpBackend *backend = tqp_backend_cpu((TqpIsa)isa);
+            CHECK_INT(run(text, data, backend, threads[k / 2], dense[k % 2], &got), TQP_OK);
+            if (!ordered)
+                lines_sort(&got);
+            CHECK(lines_equal(&got, &expected));
+            lines_free(&got);
+        }
+    lines_free(&expected);
+}
+
+int main(void) {
+    static const uint32_t sizes[][2] = {{0, 100}, {1, 100}, {5000, 1100}, {100000, 12000}};
+    for (int k = 0; k < 4; k++) {
+        Data data;
+        data_make(&data, sizes[k][0], sizes[k][1]);
+        for (size_t q = 0; q < sizeof(queries) / sizeof(queries[0]); q++)
+            check_query(queries[q], &data);
+        data_free(&data);
+    }
+    return check_report("exec_ir");
+}
