@@ -68,6 +68,13 @@ void tqp_ref_MUL32_RR(TqpLane lane, const TqpKernelArgs *args) {
     arith(lane, args, REF_MUL, false);
 }
 
+void tqp_ref_MUL_WIDE_RR(TqpLane lane, const TqpKernelArgs *args) {
+    for (uint32_t i = 0; i < args->n; i++) {
+        TqpInt128 x = tqp_ref_get(lane, args->in[0], i).i, y = tqp_ref_get(lane, args->in[1], i).i;
+        tqp_ref_put(TQP_LANE_I64, args->out, i, tqp_ref_int(wrapped(REF_MUL, x, y)));
+    }
+}
+
 void tqp_ref_ADD_CHECK(TqpLane lane, const TqpKernelArgs *args) {
     arith(lane, args, REF_ADD, true);
 }

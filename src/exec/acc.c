@@ -182,8 +182,8 @@ static void add_count(Add *add, int64_t *counts, const uint64_t *guard) {
     if (add->groups == NULL)
         *counts += guard == NULL ? add->tile->n : tqp_bitmap_count(guard, add->tile->n);
     else
-        call(add, add->narrow ? TQP_STEP_GROUP_COUNT8 : TQP_STEP_GROUP_COUNT32, TQP_LANE_MASK, counts,
-             NULL, guard);
+        call(add, add->narrow ? TQP_STEP_GROUP_COUNT8 : TQP_STEP_GROUP_COUNT32, TQP_LANE_MASK,
+             counts, NULL, guard);
 }
 
 /* bool_and counts false rows, bool_or true ones. */
@@ -193,9 +193,9 @@ static void add_bools(Add *add, const TqpAccInfo *info, int64_t *counts, const u
     uint32_t words = tqp_bitmap_words(add->tile->n);
     uint64_t flip = info->acc->kind == TQP_ACC_AND ? ~UINT64_C(0) : 0;
     for (uint32_t w = 0; w < words; w++) {
-        uint64_t rows = guard != NULL            ? guard[w]
+        uint64_t rows = guard != NULL    ? guard[w]
                         : w + 1 == words ? tqp_bitmap_tail(add->tile->n)
-                                                 : ~UINT64_C(0);
+                                         : ~UINT64_C(0);
         mask[w] = (arg[w] ^ flip) & rows;
     }
     add_count(add, counts, mask);
@@ -218,7 +218,8 @@ static void add_int(Add *add, const TqpAccInfo *info, void *values, const uint64
     if (add->groups == NULL) {
         call(add, TQP_STEP_SUM, lane, values, arg, guard);
     } else if (info->lane == TQP_LANE_I64) {
-        call(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values, arg, guard);
+        call(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values, arg,
+             guard);
     } else {
         arg = widen(add, info, &lane);
         call(add, add->narrow ? TQP_STEP_GROUP_WSUM8 : TQP_STEP_GROUP_WSUM32, lane, values, arg,
@@ -247,8 +248,7 @@ static uint32_t special_of(double v) {
     return !isinf(v) ? 0 : v > 0 ? TQP_SPECIAL_INF : TQP_SPECIAL_NEG_INF;
 }
 
-static void add_special(Add *add, const TqpAccInfo *info, uint8_t *special,
-                        const uint64_t *guard) {
+static void add_special(Add *add, const TqpAccInfo *info, uint8_t *special, const uint64_t *guard) {
     const void *arg = add->tile->regs[info->acc->arg.reg];
     for (uint32_t i = 0; i < add->tile->n; i++) {
         if (guard != NULL && !tqp_bitmap_get(guard, i))
@@ -274,9 +274,8 @@ static void add_float(Add *add, const TqpAccInfo *info, uint32_t a, const uint64
 }
 
 static void add_extreme(Add *add, const TqpAccInfo *info, void *values, const uint64_t *guard) {
-    static const TqpStepOp ops[2][3] = {
-        {TQP_STEP_MIN, TQP_STEP_GROUP_MIN8, TQP_STEP_GROUP_MIN32},
-        {TQP_STEP_MAX, TQP_STEP_GROUP_MAX8, TQP_STEP_GROUP_MAX32}};
+    static const TqpStepOp ops[2][3] = {{TQP_STEP_MIN, TQP_STEP_GROUP_MIN8, TQP_STEP_GROUP_MIN32},
+                                        {TQP_STEP_MAX, TQP_STEP_GROUP_MAX8, TQP_STEP_GROUP_MAX32}};
     int grouping = add->groups == NULL ? 0 : add->narrow ? 1 : 2;
     call(add, ops[info->acc->kind == TQP_ACC_MAX][grouping], info->lane, values,
          add->tile->regs[info->acc->arg.reg], guard);
@@ -294,15 +293,16 @@ void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const vo
             continue;
         const TqpAccCount *count = &plan->counts[k];
         uint64_t *buf = accs->masks + (size_t)k * plan->mask_words;
-        add_count(&add, accs->counts[k].data, tqp_tile_guard(tile, count->valid, count->filter, buf));
+        add_count(&add, accs->counts[k].data,
+                  tqp_tile_guard(tile, count->valid, count->filter, buf));
     }
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];
         if (!info->has_values || info->distinct)
             continue;
         /* Recomputed where it was computed for the count: a few words of AND. */
-        const uint64_t *guard = tqp_acc_guard(
-            plan, tile, info, accs->masks + (size_t)info->count * plan->mask_words);
+        const uint64_t *guard =
+            tqp_acc_guard(plan, tile, info, accs->masks + (size_t)info->count * plan->mask_words);
         void *values = accs->values[a].data;
         if (info->acc->kind == TQP_ACC_AND || info->acc->kind == TQP_ACC_OR)
             add_bools(&add, info, values, guard);

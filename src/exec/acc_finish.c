@@ -86,7 +86,7 @@ static TqpStatus finish_bools(const Finish *f) {
     bool and = f->info->acc->kind == TQP_ACC_AND;
     for (uint32_t i = 0; i < f->n; i++) {
         bool any = ((const int64_t *)f->values)[group_of(f, i)] > 0;
-        ((uint8_t *)f->column->values.data)[f->at + i] = and ? !any : any;
+        ((uint8_t *)f->column->values.data)[f->at + i] = and? !any : any;
     }
     return TQP_OK;
 }

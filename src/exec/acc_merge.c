@@ -1,6 +1,6 @@
 /*
- * Merging accumulators.  A merge is an aggregation of aggregates, so it runs on the grouped kernels:
- * values of the source are the argument, group numbers of the destination the groups.
+ * Merging accumulators.  A merge is an aggregation of aggregates, so it runs on the grouped
+ * kernels: values of the source are the argument, group numbers of the destination the groups.
  */
 #include <string.h>
 

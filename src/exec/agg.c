@@ -10,8 +10,8 @@
 #include "exec/run.h"
 
 /* Arrays of all states together are kept below this, by using fewer workers. */
-#define DENSE_BYTES_MAX   (UINT64_C(512) << 20)
-#define MERGE_RANGE       16384u
+#define DENSE_BYTES_MAX (UINT64_C(512) << 20)
+#define MERGE_RANGE     16384u
 
 typedef struct AggState {
     TqpAccs accs;
@@ -23,7 +23,7 @@ typedef struct Agg {
     TqpAccPlan plan;
     TqpDistinctSets *distinct; /* NULL: none */
     uint32_t ngroups;
-    AggState *states;          /* run->nstates */
+    AggState *states; /* run->nstates */
     uint32_t nstates;
     _Atomic uint32_t next_range;
     _Atomic uint32_t flags;
@@ -97,8 +97,8 @@ static TqpStatus merge_work(TqpTeam *team, int worker, void *arg) {
         n = n < MERGE_RANGE ? n : MERGE_RANGE;
         for (uint32_t s = 1; s < agg->nstates; s++)
             if (agg->states[s].used)
-                tqp_accs_merge(&dst, &agg->plan, &agg->states[s].accs, n, (uint32_t)first, NULL, NULL,
-                               &flags);
+                tqp_accs_merge(&dst, &agg->plan, &agg->states[s].accs, n, (uint32_t)first, NULL,
+                               NULL, &flags);
     }
     tqp_arena_free(&arena);
     return status == TQP_OK ? tqp_exec_flags_status(flags) : status;

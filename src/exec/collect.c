@@ -63,8 +63,8 @@ static void append(TqpTile *tile, uint16_t reg, TqpLane lane, const uint64_t *ke
                    char *out) {
     const void *values = tile->regs[reg];
     if (lane == TQP_LANE_MASK) {
-        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_U8, TQP_LANE_MASK, tile->n, tile->scratch, values, NULL,
-                        NULL, (TqpScalar){.i = 0}, NULL);
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_U8, TQP_LANE_MASK, tile->n, tile->scratch, values,
+                        NULL, NULL, (TqpScalar){.i = 0}, NULL);
         values = tile->scratch;
         lane = TQP_LANE_U8;
     }
@@ -217,7 +217,8 @@ static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, ui
             memset(&source->valid, 0, sizeof(TqpBuffer));
             continue;
         }
-        TQP_TRY(tqp_column_alloc(&columns[c], run->query->broker, slot, slot->valid != TQP_NO_REG, n));
+        TQP_TRY(
+            tqp_column_alloc(&columns[c], run->query->broker, slot, slot->valid != TQP_NO_REG, n));
         concat(all, from, n, tqp_column_width(slot->lane), c, false, columns[c].values.data);
         if (columns[c].valid.data != NULL)
             concat(all, from, n, 1, c, true, columns[c].valid.data);
@@ -252,8 +253,8 @@ static void gather(const void *in, size_t width, const uint32_t *rows, uint64_t 
     }
 }
 
-static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n,
-                                const TqpColumn *in, TqpColumn *out) {
+static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n, const TqpColumn *in,
+                                TqpColumn *out) {
     const TqpSink *sink = &run->pipeline->sink;
     for (uint32_t c = 0; c < sink->noutputs; c++) {
         bool nullable = in[c].valid.data != NULL;

@@ -30,10 +30,10 @@ typedef struct TqpCollectState {
 typedef struct TqpCollect {
     TqpCollectState *states;
     uint32_t nstates;
-    uint64_t need;  /* limit + offset; UINT64_MAX: all rows */
-    bool topn;      /* states keep the best `need` rows only */
-    bool stop_early; /* LIMIT without ORDER BY */
-    pthread_mutex_t lock; /* of the next three */
+    uint64_t need;         /* limit + offset; UINT64_MAX: all rows */
+    bool topn;             /* states keep the best `need` rows only */
+    bool stop_early;       /* LIMIT without ORDER BY */
+    pthread_mutex_t lock;  /* of the next three */
     uint64_t *morsel_rows; /* per morsel: rows + 1 when complete, else 0 */
     uint32_t prefix;       /* morsels complete from the first on */
     uint64_t prefix_rows;
@@ -46,7 +46,8 @@ TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n) T
 
 /* topn.c */
 bool tqp_topn_applies(const TqpSink *sink, uint64_t need);
-/* Rows of the tile that may be among the best; NULL = all selected ones; sets *n to their number. */
+/* Rows of the tile that may be among the best; NULL = all selected ones; sets *n to their number.
+ */
 const uint64_t *tqp_topn_filter(TqpRun *run, TqpCollectState *state, TqpTile *tile, uint32_t *n);
 /* Keep the best rows only, when there are many more. */
 TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state) TQP_NODISCARD;

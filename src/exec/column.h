@@ -61,7 +61,8 @@ TqpStatus tqp_column_alloc(TqpColumn *column, TqpBroker *broker, const TqpSlot *
                            uint64_t nrows) TQP_NODISCARD;
 void tqp_column_free(TqpColumn *column);
 
-/* Cut columns of nrows rows into row groups.  Takes the buffers over; frees what it does not keep. */
+/* Cut columns of nrows rows into row groups.  Takes the buffers over; frees what it does not keep.
+ */
 TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows, uint32_t ncolumns,
                            TqpColumn *columns) TQP_NODISCARD;
 

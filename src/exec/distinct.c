@@ -102,8 +102,8 @@ TqpStatus tqp_distinct_begin(TqpDistinctSets **out, TqpRun *run, const TqpAccPla
     if (sets == NULL)
         return tqp_exec_arena_status(&run->arena);
     *out = sets;
-    *sets = (TqpDistinctSets){
-        .run = run, .accs = plan, .ngroups = ngroups, .nstates = run->nstates};
+    *sets =
+        (TqpDistinctSets){.run = run, .accs = plan, .ngroups = ngroups, .nstates = run->nstates};
     sets->sets = tqp_arena_zalloc(&run->arena, plan->naccs * sizeof(Set));
     sets->scratch = tqp_arena_zalloc(&run->arena, run->nstates * sizeof(Scratch));
     if (sets->sets == NULL || sets->scratch == NULL)
@@ -243,8 +243,7 @@ static TqpStatus feed(const TqpDistinctSets *sets, const Set *set, TqpAccs *accs
 
 static bool only_counts(const TqpDistinctSets *sets, const Set *set) {
     for (uint32_t a = 0; a < sets->accs->naccs; a++)
-        if (feeds(set, &sets->accs->infos[a], a) &&
-            sets->accs->infos[a].acc->kind != TQP_ACC_COUNT)
+        if (feeds(set, &sets->accs->infos[a], a) && sets->accs->infos[a].acc->kind != TQP_ACC_COUNT)
             return false;
     return true;
 }

@@ -11,8 +11,8 @@
 typedef struct TqpDistinctSets TqpDistinctSets;
 
 /*
- * *sets is NULL when no accumulator is distinct.  ngroups: of group numbers that all states share, 0
- * when each state numbers its groups itself.
+ * *sets is NULL when no accumulator is distinct.  ngroups: of group numbers that all states share,
+ * 0 when each state numbers its groups itself.
  */
 TqpStatus tqp_distinct_begin(TqpDistinctSets **sets, TqpRun *run, const TqpAccPlan *plan,
                              uint32_t ngroups) TQP_NODISCARD;

@@ -1,7 +1,7 @@
 /*
  * Hash aggregation.  A tile's keys become group numbers through the state's table, then the same
- * accumulators as in dense aggregation take over.  States are merged by partitions of the hash, each
- * partition by one worker, its source entries found in one walk over the tables' slots.
+ * accumulators as in dense aggregation take over.  States are merged by partitions of the hash,
+ * each partition by one worker, its source entries found in one walk over the tables' slots.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,9 @@
 #include "exec/keys.h"
 #include "exec/run.h"
 
-#define SPLIT_KEYS   65536u /* fewer groups than this are merged by one worker */
-#define PART_BITS    5u     /* else into 2^PART_BITS partitions */
-#define RETRY_TILES  16u    /* tiles without run detection after one where it did not pay */
+#define SPLIT_KEYS  65536u /* fewer groups than this are merged by one worker */
+#define PART_BITS   5u     /* else into 2^PART_BITS partitions */
+#define RETRY_TILES 16u    /* tiles without run detection after one where it did not pay */
 
 typedef struct Groups {
     TqpKeyTable table;
@@ -46,7 +46,7 @@ typedef struct Hash {
     Groups *const *final; /* nparts */
     uint64_t *base;       /* first result row of each part, and the total */
     TqpColumn *columns;
-    uint32_t **ids;       /* of distinct sets: final number of each state's groups */
+    uint32_t **ids; /* of distinct sets: final number of each state's groups */
     _Atomic uint32_t next;
 } Hash;
 
@@ -100,8 +100,9 @@ static TqpStatus open_state(TqpRun *run, HashState *state) {
 }
 
 /*
- * Runs of equal keys among the selected rows (bitwise: equal strings elsewhere in memory begin a new
- * run, which costs a probe and no error).  Without branches on the data; returns the number of runs.
+ * Runs of equal keys among the selected rows (bitwise: equal strings elsewhere in memory begin a
+ * new run, which costs a probe and no error).  Without branches on the data; returns the number of
+ * runs.
  */
 static uint32_t find_runs(HashState *state, const uint64_t *words, uint32_t nwords,
                           const uint32_t *rows, uint32_t n) {
@@ -152,8 +153,8 @@ static TqpStatus group_rows(const Hash *hash, HashState *state, TqpTile *tile) {
     const uint32_t *rows = NULL;
     uint32_t n = tile->n;
     if (tile->sel != NULL) {
-        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->rows, tile->sel,
-                        NULL, NULL, (TqpScalar){.i = 0}, &n);
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->rows,
+                        tile->sel, NULL, NULL, (TqpScalar){.i = 0}, &n);
         rows = state->rows;
         memset(state->row_group, 0, tile->n * sizeof(uint32_t));
     } else if (state->skip_runs > 0) {
@@ -256,7 +257,8 @@ static TqpStatus merge_state(TqpRun *run, Groups *part, uint32_t p, uint32_t s, 
 static TqpStatus merge_part(TqpRun *run, uint32_t p, uint32_t *flags) {
     Hash *hash = run->sink;
     Groups *part = &hash->parts[p];
-    /* Sources come in hash order: other bits of the hash keep them from crowding a growing table. */
+    /* Sources come in hash order: other bits of the hash keep them from crowding a growing table.
+     */
     TQP_TRY(open_groups(run, part, 32));
     Batch *batch = tqp_arena_zalloc(&part->arena, sizeof(Batch));
     if (batch == NULL)
@@ -340,7 +342,8 @@ static TqpStatus finish_part(const TqpRun *run, const Hash *hash, uint32_t p) {
         return TQP_OK;
     uint32_t n = groups->table.nkeys;
     for (uint32_t k = 0; k < sink->nkeys; k++)
-        tqp_key_unpack(&hash->keys, k, groups->table.keys.data, n, &hash->columns[k], hash->base[p]);
+        tqp_key_unpack(&hash->keys, k, groups->table.keys.data, n, &hash->columns[k],
+                       hash->base[p]);
     for (uint32_t a = 0; a < sink->naccs; a++)
         TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, n, NULL,
                                 &hash->columns[sink->nkeys + a], hash->base[p]));
@@ -383,8 +386,8 @@ static TqpStatus hash_finish(TqpRun *run, TqpResult *result) {
     TqpStatus status = alloc_columns(run, hash);
     if (status == TQP_OK) {
         atomic_store(&hash->next, 0);
-        status = tqp_team_run(hash->nparts > 1 ? run->nworkers : 1, run->query->poll, finish_work,
-                              run);
+        status =
+            tqp_team_run(hash->nparts > 1 ? run->nworkers : 1, run->query->poll, finish_work, run);
     }
     if (status == TQP_OK)
         return tqp_result_build(result, run->query->broker, hash->base[hash->nparts], ncolumns,

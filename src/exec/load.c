@@ -161,8 +161,9 @@ static const void *load_column(TileLoad *load) {
     TqpLane lane = (TqpLane)load->step->lane;
     int64_t bias = load->step->imm[0].i;
     if (tensor->encoding == TQP_ENC_CONST || (tensor->data == NULL && tensor->offsets == NULL)) {
-        /* All-null columns of any type are constants too, maybe below the bias: 0, false or "". */
-        fill(load, constant_of(lane, tensor->base >= bias ? tensor->base - bias : 0));
+        /* All-null columns of any type are constants too, whatever the bias: 0, false or "". */
+        bool all_null = tensor->null_count == tensor->nrows;
+        fill(load, constant_of(lane, all_null ? 0 : tensor->base - bias));
         return load->out;
     }
     if (lane == TQP_LANE_VIEW)

@@ -53,7 +53,8 @@ static TqpStatus make_morsels(TqpRun *run) {
         /* Equal parts, so that a group of slightly more than a morsel makes no dwarf. */
         uint32_t parts = (group->nrows + TQP_MORSEL_ROWS / 2) / TQP_MORSEL_ROWS;
         parts = parts > 0 ? parts : 1;
-        uint32_t step = ((group->nrows + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
+        uint32_t step =
+            ((group->nrows + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
         for (uint32_t start = 0; start < group->nrows; start += step) {
             uint32_t left = group->nrows - start;
             run->morsels[run->nmorsels++] = (TqpMorsel){g, start, left < step ? left : step};

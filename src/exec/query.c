@@ -40,13 +40,12 @@ static const char *explain(TqpStatus status) {
 }
 
 static TqpStatus run_pipelines(TqpQuery *query, const TqpProgram *program,
-                               const TqpRelation *const *rels, uint32_t nrels,
-                               TqpResult *results) {
+                               const TqpRelation *const *rels, uint32_t nrels, TqpResult *results) {
     for (uint32_t p = 0; p < program->npipelines; p++) {
         const TqpPipeline *pipeline = &program->pipelines[p];
         if (pipeline->from_result ? pipeline->source >= p : pipeline->source >= nrels)
-            return tqp_error_set(&query->error, TQP_INVALID, "pipeline %u reads no such source %u", p,
-                                 pipeline->source);
+            return tqp_error_set(&query->error, TQP_INVALID, "pipeline %u reads no such source %u",
+                                 p, pipeline->source);
         const TqpRelation *source =
             pipeline->from_result ? &results[pipeline->source].rel : rels[pipeline->source];
         TQP_TRY(tqp_exec_pipeline(query, pipeline, source, &query->stats[p], &results[p]));

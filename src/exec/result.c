@@ -197,8 +197,7 @@ static TqpStatus set_tensor(Build *build, TqpTensor *tensor, const TqpColumn *co
     return TQP_OK;
 }
 
-static TqpStatus build_groups(Build *build, uint64_t nrows, uint32_t ncolumns,
-                              TqpColumn *columns) {
+static TqpStatus build_groups(Build *build, uint64_t nrows, uint32_t ncolumns, TqpColumn *columns) {
     TqpRelation *rel = &build->result->rel;
     void *p;
     rel->ncolumns = ncolumns;

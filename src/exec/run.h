@@ -16,7 +16,7 @@ typedef struct TqpMorsel {
     uint32_t start, rows; /* start is a multiple of 64 */
 } TqpMorsel;
 
-#define TQP_MORSEL_ROWS 65536
+#define TQP_MORSEL_ROWS  65536
 #define TQP_FIXED_STATES 16
 
 struct TqpRun;
@@ -38,11 +38,11 @@ typedef struct TqpRun {
     TqpMorsel *morsels;
     int nworkers;
     uint32_t nstates;
-    bool fixed;                /* states are ranges of morsels, not workers */
-    _Atomic uint32_t next;     /* morsel, or state when fixed, to claim */
-    _Atomic bool enough;       /* LIMIT: the sink needs no further morsel */
-    TqpTile *tiles;            /* per worker */
-    TqpArena arena;            /* of the leader: descriptors */
+    bool fixed;            /* states are ranges of morsels, not workers */
+    _Atomic uint32_t next; /* morsel, or state when fixed, to claim */
+    _Atomic bool enough;   /* LIMIT: the sink needs no further morsel */
+    TqpTile *tiles;        /* per worker */
+    TqpArena arena;        /* of the leader: descriptors */
     TqpPipelineStats *stats;
     const TqpSinkOps *ops;
     void *sink; /* owned by ops, in the arena */

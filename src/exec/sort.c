@@ -10,8 +10,8 @@ typedef struct Entry {
 
 #define DIGIT_BITS 11
 #define DIGITS     (1u << DIGIT_BITS)
-#define SMALL      64     /* rows below which insertion sort wins over a radix pass */
-#define POLL_EVERY 4096   /* comparisons */
+#define SMALL      64   /* rows below which insertion sort wins over a radix pass */
+#define POLL_EVERY 4096 /* comparisons */
 
 typedef struct Sorter {
     const TqpSortInput *input;
@@ -32,8 +32,8 @@ static TqpView text_of(const TqpColumn *column, uint32_t row) {
 static int compare_text(const Sorter *s, const TqpColumn *column, uint32_t a, uint32_t b) {
     TqpView x = text_of(column, a), y = text_of(column, b);
     if (tqp_sort_needs_host(&column->slot))
-        return s->input->query->compare(s->input->query->compare_host, column->slot.type.collation, x,
-                                        y);
+        return s->input->query->compare(s->input->query->compare_host, column->slot.type.collation,
+                                        x, y);
     uint32_t common = x.len < y.len ? x.len : y.len;
     int order = common > 0 ? memcmp(x.data, y.data, common) : 0;
     return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
@@ -68,8 +68,7 @@ static void insertion_sort(Sorter *s, Entry *run, uint64_t n) {
     }
 }
 
-static void merge(Sorter *s, const Entry *a, uint64_t na, const Entry *b, uint64_t nb,
-                  Entry *out) {
+static void merge(Sorter *s, const Entry *a, uint64_t na, const Entry *b, uint64_t nb, Entry *out) {
     while (na > 0 && nb > 0 && !s->cancelled) {
         if (comes_after(s, a->row, b->row))
             *out++ = *b++, nb--;
@@ -116,7 +115,8 @@ static void insertion_sort_keys(Entry *entries, uint64_t n) {
     }
 }
 
-/* Least significant digit first, digits that do not vary skipped.  Returns where the result lies. */
+/* Least significant digit first, digits that do not vary skipped.  Returns where the result lies.
+ */
 static Entry *radix_sort(Entry *entries, Entry *tmp, uint64_t n, uint64_t varying) {
     for (uint32_t shift = 0; shift < 64; shift += DIGIT_BITS) {
         if ((varying >> shift & (DIGITS - 1)) == 0)

@@ -10,7 +10,7 @@
 
 typedef struct TqpSortInput {
     const TqpQuery *query;
-    bool leader;              /* the calling thread may ask the host (poll, compare) */
+    bool leader; /* the calling thread may ask the host (poll, compare) */
     uint64_t nrows;
     const TqpColumn *columns;
     uint32_t nsort;

@@ -7,7 +7,8 @@
 
 /*
  * A FILTER that leaves less than this share of the rows compacts the tile; above it, computing on
- * the dropped rows too costs less than moving the live registers.
+ * the dropped rows too costs less than moving the live registers (measured with four grouped sums:
+ * equal at 38%).
  */
 #define COMPACT_NUM 3
 #define COMPACT_DEN 8
@@ -97,7 +98,8 @@ static void compress_register(TqpTile *tile, uint16_t reg, const uint64_t *keep,
     tile->regs[reg] = tile->bufs[reg];
 }
 
-/* Keep only the selected rows in the live registers, and remember which rows of the tile they are. */
+/* Keep only the selected rows in the live registers, and remember which rows of the tile they are.
+ */
 static void compact(TqpTile *tile, const TqpStep *step) {
     const uint64_t *keep = tile->sel;
     uint32_t n = tile->n, count = 0;

@@ -1,6 +1,6 @@
 /*
- * ORDER BY .. LIMIT with a small limit: each state keeps few more rows than it needs, and a bound on
- * the first sort column lets most tiles pass without copying a row.
+ * ORDER BY .. LIMIT with a small limit: each state keeps few more rows than it needs, and a bound
+ * on the first sort column lets most tiles pass without copying a row.
  */
 #include <string.h>
 
@@ -41,8 +41,8 @@ const uint64_t *tqp_topn_filter(TqpRun *run, TqpCollectState *state, TqpTile *ti
             return tile->sel;
         tqp_bitmap_fill(keep, tile->n);
     } else {
-        tqp_tile_kernel(tile, spec->descending ? TQP_STEP_GE_RI : TQP_STEP_LE_RI, slot->lane, tile->n,
-                        keep, tile->regs[slot->reg], NULL, tile->sel, state->bound, NULL);
+        tqp_tile_kernel(tile, spec->descending ? TQP_STEP_GE_RI : TQP_STEP_LE_RI, slot->lane,
+                        tile->n, keep, tile->regs[slot->reg], NULL, tile->sel, state->bound, NULL);
     }
     for (uint32_t w = 0; w < words; w++) {
         uint64_t rows = w + 1 == words ? tqp_bitmap_tail(tile->n) : ~UINT64_C(0);

@@ -22,28 +22,27 @@ extern bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, c
 /* Is this a relation whose cache could be valid (ordinary permanent heap, not a catalog, ...)? */
 extern bool tqp_cache_relation_ok(Relation rel, const char **reason);
 
-typedef struct TqpPinStats
-{
+typedef struct TqpPinStats {
     uint32 blocks_total;
-    uint32 blocks_cached;    /* proved valid by visibility map and its LSN, or by page LSN */
-    uint32 blocks_page_lsn;  /* of those, by the heap page's own LSN */
-    uint32 blocks_heap;      /* read from the heap under the snapshot */
-    bool loaded;             /* this pin loaded the columns (tqp.auto_load) */
+    uint32 blocks_cached;   /* proved valid by visibility map and its LSN, or by page LSN */
+    uint32 blocks_page_lsn; /* of those, by the heap page's own LSN */
+    uint32 blocks_heap;     /* read from the heap under the snapshot */
+    bool loaded;            /* this pin loaded the columns (tqp.auto_load) */
 } TqpPinStats;
 
-typedef struct TqpPin
-{
-    TqpRelation rel;         /* columns in the order of attnums */
+typedef struct TqpPin {
+    TqpRelation rel; /* columns in the order of attnums */
     TqpPinStats stats;
     void *private_data;
 } TqpPin;
 
 /*
- * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  Allocates in `arena` (charged
- * to its broker) and the current memory context.  Returns NULL with *reason set (palloc'd or static)
- * when PostgreSQL should run the query itself: column data not representable, memory limit, a share
- * of the table to be read from the heap that makes the engine no gain (unless tqp.force).  Raises
- * only what PostgreSQL's own scan would (cancel, serialization failure, I/O error).
+ * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  Allocates in `arena`
+ * (charged to its broker) and the current memory context.  Returns NULL with *reason set (palloc'd
+ * or static) when PostgreSQL should run the query itself: column data not representable, memory
+ * limit, a share of the table to be read from the heap that makes the engine no gain (unless
+ * tqp.force).  Raises only what PostgreSQL's own scan would (cancel, serialization failure, I/O
+ * error).
  */
 extern TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns,
                              const AttrNumber *attnums, TqpArena *arena, const char **reason);

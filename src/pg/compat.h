@@ -51,10 +51,9 @@ static inline void tqp_compat_init_srf(FunctionCallInfo fcinfo) {
 }
 
 /* What EXPLAIN does with one query when no hook is set. */
-static inline void tqp_compat_explain_one_query(Query *query, int cursor_options,
-                                                IntoClause *into, ExplainState *es,
-                                                const char *query_string, ParamListInfo params,
-                                                QueryEnvironment *env) {
+static inline void tqp_compat_explain_one_query(Query *query, int cursor_options, IntoClause *into,
+                                                ExplainState *es, const char *query_string,
+                                                ParamListInfo params, QueryEnvironment *env) {
 #if PG_VERSION_NUM >= 170000
     standard_ExplainOneQuery(query, cursor_options, into, es, query_string, params, env);
 #else

@@ -77,8 +77,8 @@ static void show_device(const TqpScanState *s, ExplainState *es) {
     ExplainPropertyInteger("Threads", NULL, threads, es);
 }
 
-static void show_step(const TqpPipeline *p, uint32 i, const TqpPipelineStats *stats,
-                      StringInfo out, ExplainState *es) {
+static void show_step(const TqpPipeline *p, uint32 i, const TqpPipelineStats *stats, StringInfo out,
+                      ExplainState *es) {
     TqpString text_of_step = {0};
     tqp_program_print_step(p, &p->steps[i], &text_of_step);
     appendStringInfo(out, "  %s", text_of_step.data != NULL ? text_of_step.data : "?");
@@ -169,7 +169,7 @@ static void show_declined(const char *reason, ExplainState *es) {
         return;
     }
     ExplainOpenGroup("TQP", NULL, true, es);
-    ExplainPropertyText("Declined", reason, es);
+    ExplainPropertyText("TQP Declined", reason, es);
     ExplainCloseGroup("TQP", NULL, true, es);
 }
 

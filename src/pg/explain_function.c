@@ -1,6 +1,6 @@
 /*
- * tqp.explain(sql, stage): a query as the IR it lowers to, as optimised, or as the program that this
- * moment's data binds it to.
+ * tqp.explain(sql, stage): a query as the IR it lowers to, as optimised, or as the program that
+ * this moment's data binds it to.
  */
 #include "postgres.h"
 
@@ -54,9 +54,7 @@ static char *print_ir(Query *query, bool optimised) {
             tqp_string_printf(&out, "declined: %s", reason);
     }
     PG_FINALLY();
-    {
-        tqp_arena_free(&arena);
-    }
+    { tqp_arena_free(&arena); }
     PG_END_TRY();
     return take(&out);
 }
@@ -97,8 +95,8 @@ Datum tqp_explain_query(PG_FUNCTION_ARGS) {
     else if (strcmp(stage, "program") == 0)
         result = print_program(query, sql);
     else
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("unknown stage \"%s\"", stage),
-                        errhint("The stages are lowered, optimised and program.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown stage \"%s\"", stage),
+                 errhint("The stages are lowered, optimised and program.")));
     PG_RETURN_TEXT_P(cstring_to_text(result));
 }

@@ -81,14 +81,12 @@ static bool check_enable_gpu(bool *newval, void **extra, GucSource source) {
 static void define_planning(void) {
     DefineCustomBoolVariable("tqp.enabled", "Runs analytical queries on the tensor engine.", NULL,
                              &tqp_enabled, true, PGC_USERSET, 0, NULL, NULL, NULL);
-    DefineCustomBoolVariable("tqp.force",
-                             "Offloads every query that can be, whatever its cost (for tests).",
-                             NULL, &tqp_force, false, PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL,
-                             NULL);
-    DefineCustomRealVariable("tqp.min_cost",
-                             "Offloads queries whose PostgreSQL plan costs at least this much.",
-                             NULL, &tqp_min_cost, 10000.0, 0.0, DBL_MAX, PGC_USERSET, GUC_EXPLAIN,
-                             NULL, NULL, NULL);
+    DefineCustomBoolVariable(
+        "tqp.force", "Offloads every query that can be, whatever its cost (for tests).", NULL,
+        &tqp_force, false, PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+    DefineCustomRealVariable(
+        "tqp.min_cost", "Offloads queries whose PostgreSQL plan costs at least this much.", NULL,
+        &tqp_min_cost, 10000.0, 0.0, DBL_MAX, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
     DefineCustomStringVariable("tqp.disabled_passes", "Names of optimiser rewrites to skip.",
                                "A comma-separated list.", &tqp_disabled_passes, "", PGC_USERSET,
                                GUC_LIST_INPUT | GUC_NOT_IN_SAMPLE, check_disabled_passes, NULL,
@@ -99,14 +97,13 @@ static void define_resources(void) {
     DefineCustomIntVariable("tqp.threads", "Threads of one query or load.",
                             "0 uses all cores of the server.", &tqp_threads, 0, 0, 1024,
                             PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
-    DefineCustomIntVariable("tqp.memory_limit",
-                            "Private memory of one query on the tensor engine.",
+    DefineCustomIntVariable("tqp.memory_limit", "Private memory of one query on the tensor engine.",
                             "A query that needs more runs in PostgreSQL's own executor.",
                             &tqp_memory_limit_kb, 1024 * 1024, 1024, MAX_KILOBYTES, PGC_USERSET,
                             GUC_UNIT_KB | GUC_EXPLAIN, NULL, NULL, NULL);
     DefineCustomIntVariable("tqp.cache_size", "Bytes of column files of all databases.", NULL,
-                            &tqp_cache_size_mb, 64 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MB,
-                            NULL, NULL, NULL);
+                            &tqp_cache_size_mb, 64 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MB, NULL,
+                            NULL, NULL);
     DefineCustomBoolVariable("tqp.auto_load",
                              "Fills the column cache from the first query that needs it.", NULL,
                              &tqp_auto_load, true, PGC_USERSET, 0, NULL, NULL, NULL);

@@ -188,7 +188,8 @@ static TqpStatus execute(TqpLoad *load, const Plan *plan, const char *path, TqpE
     if (load->raised != NULL)
         ReThrowError(load->raised);
     TQP_TRY(status);
-    CHECK_FOR_INTERRUPTS();
+    if (tqp_load_must_stop())
+        return tqp_error_set(err, TQP_CANCELLED, "loading was stopped");
     if (atomic_load(&load->rows) == 0 && load->base == NULL)
         return TQP_OK; /* nothing could be taken: no generation is better than an empty one */
     return publish(load, node, err);
@@ -286,6 +287,7 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     }
     PG_END_TRY();
     tqp_cache_unlock(rel->rd_node);
+    CHECK_FOR_INTERRUPTS(); /* what stopped the load, now that nothing of it is left */
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
     return status;

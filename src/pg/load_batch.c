@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "base/bitmap.h"
@@ -147,7 +146,8 @@ TqpStatus tqp_batch_fill(TqpBatch *batch, Relation rel, BufferAccessStrategy rin
     batch->vm_lsn = tqp_validity_sample_page(rel, first, bits);
     for (BlockNumber block = first; block < end; block++) {
         XLogRecPtr lsn = InvalidXLogRecPtr;
-        CHECK_FOR_INTERRUPTS();
+        if (tqp_load_must_stop())
+            return TQP_CANCELLED;
         if (tqp_bitmap_get(bits, block - base)) {
             if (batch->npages == max_pages || batch->external_bytes > MAX_EXTERNAL_BYTES ||
                 !copy_page(batch, rel, ring, block, &rows, &lsn))
@@ -174,7 +174,8 @@ TqpStatus tqp_batch_refill(TqpBatch *batch, Relation rel, BufferAccessStrategy r
     for (uint32 i = 0; i < group->nblocks; i++) {
         BlockNumber block = group->first_block + i;
         XLogRecPtr lsn = InvalidXLogRecPtr;
-        CHECK_FOR_INTERRUPTS();
+        if (tqp_load_must_stop())
+            return TQP_CANCELLED;
         if (!tqp_bitmap_get(group->cached, i))
             continue;
         if (!tqp_bitmap_get(bits, block - base) || batch->npages == max_pages ||

@@ -47,6 +47,12 @@ typedef struct TqpBatch {
     size_t external_bytes;
 } TqpBatch;
 
+/*
+ * Leader, while threads run: must the load end?  Interrupts are held then, because a FATAL would
+ * leave the process without joining the threads; what is pending is raised after they are gone.
+ */
+extern bool tqp_load_must_stop(void);
+
 extern TqpStatus tqp_batch_init(TqpBatch *batch, TqpBroker *broker, uint32 max_pages,
                                 TqpError *err) TQP_NODISCARD;
 extern void tqp_batch_free(TqpBatch *batch);

@@ -1,7 +1,6 @@
 /* What every thread of a load does with a batch: tuples to stages, stages to the store. */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "storage/bufpage.h"
 
 #include "base/bitmap.h"
@@ -65,9 +64,7 @@ static TqpStatus deform_pages(TqpLoad *load, TqpBatch *batch, int worker, TqpSta
         batch->row_start[i] = rows;
         if (!tqp_bitmap_get(batch->copied, i))
             continue;
-        if (worker == 0)
-            CHECK_FOR_INTERRUPTS(); /* the leader: raises into its own handler */
-        else if (tqp_team_should_stop(load->team, worker))
+        if (tqp_team_should_stop(load->team, worker) || (worker == 0 && tqp_load_must_stop()))
             return TQP_CANCELLED;
         rows += deform_page(batch, (char *)batch->pages.data + (size_t)page++ * BLCKSZ,
                             tqp_bitmap_get(batch->cached, i), stages, host);

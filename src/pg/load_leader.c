@@ -1,8 +1,6 @@
 /* The leader of a load: walks the plan and fills batches. */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include "base/bitmap.h"
 #include "pg/control.h"
 #include "pg/load_team.h"
@@ -75,7 +73,8 @@ TqpStatus tqp_load_lead(TqpLoad *load, TqpError *err) {
     for (uint32 g = 0; load->base != NULL && g < load->base->ngroups; g++) {
         const TqpStoreGroup *group = &load->base->groups[g];
         bool kept;
-        CHECK_FOR_INTERRUPTS();
+        if (tqp_load_must_stop())
+            return TQP_CANCELLED;
         if (!load->keep[g])
             continue;
         TQP_TRY(read_range(load, pending, group->first_block, err));

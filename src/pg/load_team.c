@@ -8,6 +8,7 @@
 
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "storage/procsignal.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -15,6 +16,14 @@
 
 #define SLICE_MS        1 /* the leader's wait between looks */
 #define WORKER_SLICE_NS 5000000
+
+bool tqp_load_must_stop(void) {
+    if (!InterruptPending)
+        return false;
+    if (ProcSignalBarrierPending)
+        ProcessProcSignalBarrier();
+    return QueryCancelPending || ProcDiePending || ClientConnectionLost;
+}
 
 static TqpBatch *find_batch(TqpLoad *load, TqpBatchState state) {
     for (int i = 0; i < load->nbatches; i++)
@@ -98,13 +107,12 @@ static TqpStatus leader_step(TqpLoad *load, TqpError *err) {
         set_state(load, batch, TQP_BATCH_FREE);
         return TQP_OK;
     }
-    if (atomic_load(&load->team->stop))
+    if (atomic_load(&load->team->stop) || tqp_load_must_stop())
         return TQP_CANCELLED;
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, SLICE_MS,
-                    PG_WAIT_EXTENSION);
+    int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH, SLICE_MS,
+                           PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
-    return TQP_OK;
+    return (events & WL_POSTMASTER_DEATH) ? TQP_CANCELLED : TQP_OK;
 }
 
 TqpStatus tqp_load_free_batch(TqpLoad *load, TqpBatch **batch, TqpError *err) {
@@ -167,7 +175,10 @@ static TqpStatus run(TqpTeam *team, int worker, void *arg) {
 TqpStatus tqp_load_team_run(TqpLoad *load, int nworkers, TqpError *err) {
     pthread_mutex_init(&load->mutex, NULL);
     pthread_cond_init(&load->changed, NULL);
+    uint32 held = InterruptHoldoffCount;
+    HOLD_INTERRUPTS();
     TqpStatus status = tqp_team_run(nworkers, NULL, run, load);
+    InterruptHoldoffCount = held; /* an error has reset it */
     pthread_cond_destroy(&load->changed);
     pthread_mutex_destroy(&load->mutex);
     tqp_load_stages_free(load, load->leader_stages);

@@ -44,8 +44,8 @@ typedef struct TqpLowering {
     const char **names; /* per scan column */
     TqpType *types;
     List *attnums;
-    List *params;    /* TqpPlanParam * */
-    List *functions; /* OIDs */
+    List *params;            /* TqpPlanParam * */
+    List *functions;         /* OIDs */
     const TqpExpr *case_arg; /* what CaseTestExpr stands for */
     /* above the aggregate */
     bool grouped;
@@ -68,7 +68,8 @@ typedef struct TqpQueryParts {
     const TqpExpr *count, *offset;
 } TqpQueryParts;
 
-/* lower_query.c.  Scribbles on the query; fills all of plan but ir and original. NULL: reason is set. */
+/* lower_query.c.  Scribbles on the query; fills all of plan but ir and original. NULL: reason is
+ * set. */
 extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                       TqpPlan *plan, const char **reason);
 
@@ -81,7 +82,8 @@ extern const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, T
 /* lower_expr.c */
 extern const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node);
 extern bool tqp_lower_is_constant(Node *node); /* no Var, aggregate or CASE operand in it */
-extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...) pg_attribute_printf(2, 3);
+extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...)
+    pg_attribute_printf(2, 3);
 extern const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type,
                                       TqpRounding rounding);
 extern const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type);

@@ -1,6 +1,6 @@
 /*
- * GROUP BY and aggregates: the keys and the distinct aggregate calls of the query become the columns
- * of one AGGREGATE, and expressions above it are lowered over those.
+ * GROUP BY and aggregates: the keys and the distinct aggregate calls of the query become the
+ * columns of one AGGREGATE, and expressions above it are lowered over those.
  */
 #include "postgres.h"
 
@@ -78,10 +78,11 @@ static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     agg.type = result_type(agg.func, agg.arg != NULL ? agg.arg->type : agg.type);
     foreach (lc, l->aggs) {
         const TqpAgg *old = lfirst(lc);
-        bool same_arg = old->arg == agg.arg ||
-                        (old->arg != NULL && agg.arg != NULL && tqp_ir_expr_equal(old->arg, agg.arg));
-        bool same_filter = old->filter == agg.filter || (old->filter != NULL && agg.filter != NULL &&
-                                                         tqp_ir_expr_equal(old->filter, agg.filter));
+        bool same_arg = old->arg == agg.arg || (old->arg != NULL && agg.arg != NULL &&
+                                                tqp_ir_expr_equal(old->arg, agg.arg));
+        bool same_filter =
+            old->filter == agg.filter || (old->filter != NULL && agg.filter != NULL &&
+                                          tqp_ir_expr_equal(old->filter, agg.filter));
         if (old->func == agg.func && old->distinct == agg.distinct && same_arg && same_filter)
             return tqp_ir_col(l->arena, nkeys + (uint32_t)foreach_current_index(lc), agg.type);
     }
@@ -98,9 +99,9 @@ static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg a
         agg.arg = tqp_lower_cast(l, agg.arg, f64);
     TqpTypeKind kind = agg.arg->type.kind;
     average->aggref = aggref;
-    average->sum_type = kind == TQP_TYPE_F64                            ? FLOAT8OID
+    average->sum_type = kind == TQP_TYPE_F64                           ? FLOAT8OID
                         : kind == TQP_TYPE_NUM || kind == TQP_TYPE_I64 ? NUMERICOID
-                                                                        : INT8OID;
+                                                                       : INT8OID;
     average->sum = agg_column(l, nkeys, agg);
     agg.func = TQP_AGG_COUNT;
     simplify_count(l, (Node *)((TargetEntry *)linitial(aggref->args))->expr, &agg);

@@ -77,8 +77,8 @@ static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
     if (node != NULL && (parts->count != NULL || parts->offset != NULL))
         node = tqp_ir_limit(l->arena, node, parts->count, parts->offset);
     if (node != NULL && !parts->tail && noutputs > parts->ntargets)
-        node = tqp_ir_project(l->arena, node, parts->ntargets,
-                              columns_of(l, node, parts->ntargets));
+        node =
+            tqp_ir_project(l->arena, node, parts->ntargets, columns_of(l, node, parts->ntargets));
     return node;
 }
 
@@ -89,8 +89,8 @@ static bool ensure_column(TqpLowering *l) {
     for (AttrNumber attnum = 1; l->ncolumns == 0; attnum++) {
         Oid type, collation;
         int32 typmod;
-        HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid),
-                                          Int16GetDatum(attnum));
+        HeapTuple tuple =
+            SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid), Int16GetDatum(attnum));
         if (!HeapTupleIsValid(tuple)) {
             tqp_lower_fail(l, "no column that the cache can hold");
             return false;
@@ -119,7 +119,8 @@ static List *output_vars(TqpLowering *l, uint32_t n) {
     return vars;
 }
 
-/* Constant targets in the tail leave the engine without a column: rows are then told by this one. */
+/* Constant targets in the tail leave the engine without a column: rows are then told by this one.
+ */
 static void ensure_output(TqpLowering *l) {
     if (l->outputs == NIL)
         tqp_lower_output(l, tqp_ir_const_bool(l->arena, true), makeBoolConst(true, false), true);

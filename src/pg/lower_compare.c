@@ -76,8 +76,7 @@ static const TqpExpr *compare_grid(TqpLowering *l, TqpOp op, const TqpExpr *x, N
         return tqp_lower_fail(l, "IS DISTINCT FROM a parameter of type %s",
                               format_type_be(exprType(bound)));
     const TqpExpr *equal_to = call2(
-        l, TQP_OP_AND,
-        call2(l, TQP_OP_GE, x, tqp_lower_param(l, bound, x->type, TQP_ROUND_CEIL)),
+        l, TQP_OP_AND, call2(l, TQP_OP_GE, x, tqp_lower_param(l, bound, x->type, TQP_ROUND_CEIL)),
         call2(l, TQP_OP_LE, x, tqp_lower_param(l, bound, x->type, TQP_ROUND_FLOOR)));
     return op == TQP_OP_EQ ? equal_to : tqp_ir_call1(l->arena, TQP_OP_NOT, type_bool, equal_to);
 }
@@ -162,8 +161,7 @@ static const TqpExpr *compare_constant(TqpLowering *l, TqpOp op, const TqpExpr *
     return compare_values(l, op, x, tqp_lower_expr(l, bound), collation);
 }
 
-const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right,
-                                 Oid collation) {
+const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right, Oid collation) {
     if (tqp_lower_is_constant(left) && !tqp_lower_is_constant(right)) {
         Node *swap = left;
         left = right;
@@ -197,14 +195,14 @@ static List *array_elements(TqpLowering *l, Node *node) {
     get_typlenbyvalalign(type, &len, &byval, &align);
     deconstruct_array(array, type, len, byval, align, &values, &nulls, &n);
     for (int i = 0; i < n; i++)
-        elements = lappend(elements, makeConst(type, -1, get_typcollation(type), len, values[i],
-                                               nulls[i], byval));
+        elements = lappend(
+            elements, makeConst(type, -1, get_typcollation(type), len, values[i], nulls[i], byval));
     return elements;
 }
 
 /*
- * comparisons[] as IN or NOT IN when each is x = literal.  Elements off the grid of x were lowered to
- * a comparison of x with itself: they never match and are left out.
+ * comparisons[] as IN or NOT IN when each is x = literal.  Elements off the grid of x were lowered
+ * to a comparison of x with itself: they never match and are left out.
  */
 static const TqpExpr *as_in(TqpLowering *l, bool any, uint32_t n, const TqpExpr **comparisons) {
     TqpOp op = any ? TQP_OP_EQ : TQP_OP_NE;

@@ -129,8 +129,8 @@ static const TqpExpr *lower_const(TqpLowering *l, Node *node) {
     } else if (!node_type(l, node, &type)) {
         return NULL;
     }
-    if (!c->constisnull && !tqp_value_from_datum(l->arena, c->constvalue, c->consttype, type,
-                                                 TQP_ROUND_EXACT, &value))
+    if (!c->constisnull &&
+        !tqp_value_from_datum(l->arena, c->constvalue, c->consttype, type, TQP_ROUND_EXACT, &value))
         return tqp_lower_fail(l, "constant of type %s", format_type_be(c->consttype));
     return tqp_ir_const(l->arena, type, &value);
 }
@@ -155,7 +155,8 @@ static const TqpExpr *lower_var(TqpLowering *l, Node *node) {
     if (l->grouped)
         return tqp_lower_fail(l, "column that is not a grouping key");
     if (!node_type(l, node, &type))
-        return NULL;
+        return tqp_lower_fail(l, "column %s: %s", get_attname(l->relid, var->varattno, false),
+                              l->reason);
     ListCell *lc;
     foreach (lc, l->attnums) {
         if (lfirst_int(lc) == var->varattno)
@@ -218,8 +219,8 @@ static const TqpExpr *lower_boolean_test(TqpLowering *l, Node *node) {
         TqpOp op;
         bool negated;
     } tests[] = {
-        [IS_TRUE] = {TQP_OP_IS_TRUE, false},   [IS_NOT_TRUE] = {TQP_OP_IS_TRUE, true},
-        [IS_FALSE] = {TQP_OP_IS_FALSE, false}, [IS_NOT_FALSE] = {TQP_OP_IS_FALSE, true},
+        [IS_TRUE] = {TQP_OP_IS_TRUE, false},    [IS_NOT_TRUE] = {TQP_OP_IS_TRUE, true},
+        [IS_FALSE] = {TQP_OP_IS_FALSE, false},  [IS_NOT_FALSE] = {TQP_OP_IS_FALSE, true},
         [IS_UNKNOWN] = {TQP_OP_IS_NULL, false}, [IS_NOT_UNKNOWN] = {TQP_OP_IS_NULL, true},
     };
     const BooleanTest *t = (const BooleanTest *)node;
@@ -254,8 +255,8 @@ static const TqpExpr *lower_nullif(TqpLowering *l, Node *node) {
     if (!tqp_lower_comparison_op(n->opfuncid, &op) || op != TQP_OP_EQ)
         return tqp_lower_fail(l, "NULLIF of type %s", format_type_be(n->opresulttype));
     const TqpExpr *value = tqp_lower_expr(l, linitial(n->args));
-    const TqpExpr *same = tqp_lower_compare(l, TQP_OP_EQ, linitial(n->args), lsecond(n->args),
-                                            n->inputcollid);
+    const TqpExpr *same =
+        tqp_lower_compare(l, TQP_OP_EQ, linitial(n->args), lsecond(n->args), n->inputcollid);
     if (value == NULL || same == NULL)
         return NULL;
     const TqpExpr *args[3] = {same, tqp_ir_const_null(l->arena, value->type), value};
@@ -389,6 +390,20 @@ static const struct {
     {T_CollateExpr, lower_collate},
 };
 
+/* Names for people. */
+static const struct {
+    NodeTag tag;
+    const char *name;
+} unsupported[] = {
+    {T_Aggref, "aggregate that PostgreSQL finishes"},
+    {T_CoerceViaIO, "cast through text"},
+    {T_ArrayExpr, "array"},
+    {T_RowExpr, "row"},
+    {T_RowCompareExpr, "row comparison"},
+    {T_SubscriptingRef, "subscript"},
+    {T_FieldSelect, "field of a composite value"},
+};
+
 static const TqpExpr *find_input(TqpLowering *l, Node *node) {
     ListCell *lc;
     foreach (lc, l->inputs) {
@@ -411,7 +426,8 @@ const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {
     for (size_t i = 0; i < lengthof(rules); i++)
         if (nodeTag(node) == rules[i].tag)
             return rules[i].lower(l, node);
-    return tqp_lower_fail(l, IsA(node, Aggref) ? "aggregate that PostgreSQL finishes"
-                                               : "expression of node type %d",
-                          (int)nodeTag(node));
+    for (size_t i = 0; i < lengthof(unsupported); i++)
+        if (nodeTag(node) == unsupported[i].tag)
+            return tqp_lower_fail(l, "%s", unsupported[i].name);
+    return tqp_lower_fail(l, "expression of type %s", format_type_be(exprType(node)));
 }

@@ -1,5 +1,6 @@
 /*
- * Functions and operators, by the OID of the function: functions.def says which rule below lowers it.
+ * Functions and operators, by the OID of the function: functions.def says which rule below lowers
+ * it.
  */
 #include "postgres.h"
 
@@ -124,7 +125,8 @@ static int integer_digits(Node *node, int32 *scale) {
     return ((typmod - VARHDRSZ) >> 16 & 0xffff) - *scale;
 }
 
-/* numeric(p,s): lowered where the value is known to fit the precision, as the IR does not check it. */
+/* numeric(p,s): lowered where the value is known to fit the precision, as the IR does not check it.
+ */
 static const TqpExpr *rule_numeric_typmod(TqpLowering *l, const Call *call) {
     const Const *typmod = lsecond(call->args);
     const TqpExpr *e = arg(l, call, 0);
@@ -251,7 +253,8 @@ static const TqpExpr *rule_like(TqpLowering *l, const Call *call) {
         return NULL;
     if (!tqp_lower_is_constant(pattern))
         return tqp_lower_fail(l, "LIKE pattern that is not constant");
-    const TqpExpr *x = tqp_lower_expr(l, string), *p = x != NULL ? tqp_lower_expr(l, pattern) : NULL;
+    const TqpExpr *x = tqp_lower_expr(l, string),
+                  *p = x != NULL ? tqp_lower_expr(l, pattern) : NULL;
     if (p == NULL)
         return NULL;
     if (x->type.kind == TQP_TYPE_BPCHAR) { /* blanks of char(n) count here */

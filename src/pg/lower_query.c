@@ -1,6 +1,6 @@
 /*
- * A single-table query as IR: scan, filter, aggregate, having, project, distinct, sort, limit; plus a
- * tail (host_tail.c) where an expression above the scan or the aggregate has no form in the IR.
+ * A single-table query as IR: scan, filter, aggregate, having, project, distinct, sort, limit; plus
+ * a tail (host_tail.c) where an expression above the scan or the aggregate has no form in the IR.
  */
 #include "postgres.h"
 
@@ -87,10 +87,10 @@ static bool lower_targets(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
         }
         const TqpExpr *e = tqp_lower_expr(l, node);
         int index = e != NULL ? tqp_lower_output(l, e, node, true) : -1;
-        Node *host = index >= 0 ? (Node *)makeVar(INDEX_VAR, (AttrNumber)(index + 1),
-                                                  exprType(node), exprTypmod(node),
-                                                  exprCollation(node), 0)
-                                : tqp_lower_tail_expr(l, node);
+        Node *host = index >= 0
+                         ? (Node *)makeVar(INDEX_VAR, (AttrNumber)(index + 1), exprType(node),
+                                           exprTypmod(node), exprCollation(node), 0)
+                         : tqp_lower_tail_expr(l, node);
         if (host == NULL)
             return false;
         add_tail_target(plan, host, false);
@@ -210,8 +210,8 @@ static bool engine_bound(TqpLowering *l, Node *node, const TqpExpr **out) {
 }
 
 /*
- * The tail limits when it filters or sorts, and when it evaluates expressions that may raise below a
- * sort, as PostgreSQL would.
+ * The tail limits when it filters or sorts, and when it evaluates expressions that may raise below
+ * a sort, as PostgreSQL would.
  */
 static bool lower_limit(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
     Query *query = l->query;

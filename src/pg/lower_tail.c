@@ -73,9 +73,8 @@ static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
 static Node *column(TqpLowering *l, Node *node) {
     const TqpExpr *ir = tqp_lower_expr(l, node);
     int index = ir != NULL ? tqp_lower_output(l, ir, node, true) : -1;
-    return index >= 0
-               ? output_var(index, exprType(node), exprTypmod(node), exprCollation(node))
-               : NULL;
+    return index >= 0 ? output_var(index, exprType(node), exprTypmod(node), exprCollation(node))
+                      : NULL;
 }
 
 typedef struct TailContext {

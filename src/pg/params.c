@@ -40,12 +40,12 @@ bool tqp_guarded(void (*fn)(void *arg), void *arg, const char **reason) {
     {
         MemoryContextSwitchTo(context);
         ErrorData *error = CopyErrorData();
-        if (is_query_end(error->sqlerrcode))
-            PG_RE_THROW();
         FlushErrorState();
         RollbackAndReleaseCurrentSubTransaction();
         MemoryContextSwitchTo(context);
         CurrentResourceOwner = owner;
+        if (is_query_end(error->sqlerrcode))
+            ReThrowError(error);
         *reason = psprintf("PostgreSQL raised: %s", error->message);
         ok = false;
     }
@@ -71,8 +71,8 @@ static void evaluate(void *arg) {
         bool isnull;
         Datum datum = ExecEvalExprSwitchContext(state, ev->node->ps_ExprContext, &isnull);
         *value = (TqpValue){.is_null = isnull};
-        if (!isnull && !tqp_value_from_datum(ev->arena, datum, exprType(p->expr), p->type,
-                                             p->rounding, value))
+        if (!isnull &&
+            !tqp_value_from_datum(ev->arena, datum, exprType(p->expr), p->type, p->rounding, value))
             ev->reason = "a parameter's value has no exact form in the engine's type";
     }
 }

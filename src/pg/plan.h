@@ -13,8 +13,8 @@
 #include "tensor/tensor.h"
 
 /*
- * How a parameter's value becomes one of its engine type when that type is coarser than the value: a
- * numeric of more digits than the column, a timestamp compared with a date.  Comparing on the
+ * How a parameter's value becomes one of its engine type when that type is coarser than the value:
+ * a numeric of more digits than the column, a timestamp compared with a date.  Comparing on the
  * column's grid stays exact: x < v is x < ceil(v), x <= v is x <= floor(v), x = v is
  * ceil(v) <= x <= floor(v).  NaN and infinities clamp beyond every value of the type.
  */

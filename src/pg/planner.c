@@ -4,11 +4,9 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -16,10 +14,7 @@
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "pg/compat.h"
 #include "pg/control.h"
@@ -37,75 +32,96 @@ const char *tqp_planner_last_reason(void) {
 }
 
 static bool is_user_table(const RangeTblEntry *rte) {
-    return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId;
+    return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId &&
+           rte->relkind != RELKIND_VIEW;
 }
 
-/* A conjunct `column = constant` on the sole column of the primary key: an index look-up. */
-static bool is_point_lookup(const Query *q, Oid relid) {
+static const Oid equality_functions[] = {F_INT4EQ, F_INT8EQ,  F_INT48EQ,  F_INT84EQ,    F_INT2EQ,
+                                         F_TEXTEQ, F_UUID_EQ, F_BPCHAREQ, F_NUMERIC_EQ, F_OIDEQ};
+
+/* The column of `column = constant`, or InvalidAttrNumber. */
+static AttrNumber equated_column(const Node *node) {
+    const OpExpr *op = (const OpExpr *)node;
+    if (!IsA(node, OpExpr) || list_length(op->args) != 2)
+        return InvalidAttrNumber;
+    const Var *var = linitial(op->args);
+    const Node *other = lsecond(op->args);
+    if (!IsA(var, Var) || (!IsA(other, Const) && !IsA(other, Param)))
+        return InvalidAttrNumber;
+    for (size_t i = 0; i < lengthof(equality_functions); i++)
+        if (op->opfuncid == equality_functions[i])
+            return var->varattno;
+    return InvalidAttrNumber;
+}
+
+static bool equates(const Node *quals, AttrNumber column) {
     ListCell *lc;
-    Node *quals = q->jointree->quals;
-    List *conjuncts = quals == NULL ? NIL
-                      : is_andclause(quals) ? ((BoolExpr *)quals)->args
-                                            : list_make1(quals);
-    if (conjuncts == NIL)
-        return false;
-    Relation rel = RelationIdGetRelation(relid);
+    if (quals == NULL || !is_andclause(quals))
+        return quals != NULL && equated_column(quals) == column;
+    foreach (lc, ((const BoolExpr *)quals)->args)
+        if (equated_column(lfirst(lc)) == column)
+            return true;
+    return false;
+}
+
+/* The column of a primary key of one column, or InvalidAttrNumber. */
+static AttrNumber key_column(Relation rel) {
+    if (!rel->rd_indexvalid)
+        list_free(RelationGetIndexList(rel));
+    Relation index = OidIsValid(rel->rd_pkindex) ? RelationIdGetRelation(rel->rd_pkindex) : NULL;
+    if (index == NULL)
+        return InvalidAttrNumber;
+    AttrNumber column = IndexRelationGetNumberOfKeyAttributes(index) == 1
+                            ? index->rd_index->indkey.values[0]
+                            : InvalidAttrNumber;
+    RelationClose(index);
+    return column;
+}
+
+/*
+ * Could a plan over this table reach the cost gate?  A full scan is what we would replace; sorting
+ * or grouping costs a small multiple of it.  A look-up by primary key could not.  `quals` may be
+ * NULL.  The relation cache answers: every transaction of a busy server passes here.
+ */
+static bool is_large(Oid relid, const Node *quals) {
+    Relation rel = RelationIdGetRelation(relid); /* locked since parse analysis */
     if (rel == NULL)
         return false;
-    List *indexes = RelationGetIndexList(rel);
-    Oid key = rel->rd_pkindex;
+    double pages = rel->rd_rel->relpages, rows = rel->rd_rel->reltuples;
+    bool large = rows < 0 || /* never vacuumed: the planner looks at the file */
+                 8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
+    if (large && quals != NULL) {
+        AttrNumber column = key_column(rel);
+        large = column == InvalidAttrNumber || !equates(quals, column);
+    }
     RelationClose(rel);
-    list_free(indexes);
-    HeapTuple tuple = OidIsValid(key) ? SearchSysCache1(INDEXRELID, ObjectIdGetDatum(key)) : NULL;
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    Form_pg_index index = (Form_pg_index)GETSTRUCT(tuple);
-    AttrNumber attnum = index->indnkeyatts == 1 ? index->indkey.values[0] : InvalidAttrNumber;
-    ReleaseSysCache(tuple);
-    foreach (lc, conjuncts) {
-        const OpExpr *op = lfirst(lc);
-        if (!IsA(op, OpExpr) || list_length(op->args) != 2)
-            continue;
-        const Var *var = linitial(op->args);
-        const Node *other = lsecond(op->args);
-        if (IsA(var, Var) && var->varattno == attnum && (IsA(other, Const) || IsA(other, Param)) &&
-            get_oprrest(op->opno) == F_EQSEL)
+    return large;
+}
+
+/* Is there a user table that is large enough, here or in a subquery in FROM or WITH? */
+static bool has_large_table(const Query *q) {
+    ListCell *lc;
+    const Node *quals = list_length(q->rtable) == 1 ? q->jointree->quals : NULL;
+    foreach (lc, q->rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (is_user_table(rte) && (tqp_force || is_large(rte->relid, quals)))
+            return true;
+        if (rte->rtekind == RTE_SUBQUERY && has_large_table(rte->subquery))
+            return true;
+    }
+    foreach (lc, q->cteList) {
+        const Query *cte = (const Query *)((CommonTableExpr *)lfirst(lc))->ctequery;
+        if (IsA(cte, Query) && has_large_table(cte))
             return true;
     }
     return false;
 }
 
-/* Could a plan over this table reach the cost gate?  A full scan is what we would replace. */
-static bool is_large(Oid relid) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    Form_pg_class form = (Form_pg_class)GETSTRUCT(tuple);
-    double pages = form->relpages, rows = form->reltuples;
-    ReleaseSysCache(tuple);
-    if (rows < 0) /* never vacuumed: the planner looks at the file */
-        return true;
-    /* Sorting or grouping costs a small multiple of the scan. */
-    return 8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
-}
-
-/* First look: is there a user table that is large enough?  Nothing is copied before this. */
+/* First look.  Nothing is copied before this. */
 static bool is_worth_a_look(const Query *q) {
-    ListCell *lc;
-    bool large = false;
-    if (!tqp_enabled || q->commandType != CMD_SELECT || q->utilityStmt != NULL ||
-        q->rtable == NIL || IsParallelWorker() || !tqp_extension_active())
-        return false;
-    foreach (lc, q->rtable) {
-        const RangeTblEntry *rte = lfirst(lc);
-        if (is_user_table(rte))
-            large = large || tqp_force || is_large(rte->relid);
-    }
-    if (!large || tqp_force)
-        return large;
-    const RangeTblEntry *first = linitial(q->rtable);
-    return list_length(q->rtable) > 1 || !is_user_table(first) ||
-           !is_point_lookup(q, first->relid);
+    return tqp_enabled && q->commandType == CMD_SELECT && q->utilityStmt == NULL &&
+           (q->rtable != NIL || q->cteList != NIL) && !IsParallelWorker() &&
+           tqp_extension_active() && has_large_table(q);
 }
 
 static List *scan_targets(const Query *query, bool as_vars) {

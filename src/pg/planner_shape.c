@@ -59,8 +59,8 @@ static const char *relation_shape(const RangeTblEntry *rte) {
 }
 
 /*
- * WHERE CURRENT OF looks for the scan of its table in the cursor's plan, below nothing but Result and
- * Limit.  Such cursors keep PostgreSQL's plan.
+ * WHERE CURRENT OF looks for the scan of its table in the cursor's plan, below nothing but Result
+ * and Limit.  Such cursors keep PostgreSQL's plan.
  */
 static bool may_be_positioned(const Query *q, int cursor_options) {
     return (cursor_options & CURSOR_OPT_FAST_PLAN) != 0 && !q->hasAggs && q->groupClause == NIL &&

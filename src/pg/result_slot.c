@@ -19,8 +19,8 @@ typedef Datum (*Convert)(Column *c, const TqpTensor *t, uint32 row);
 struct Column {
     Convert convert;
     TqpType type;
-    int32 width;      /* bpchar: characters to pad to */
-    Datum *by_code;   /* dictionary: texts already made, 0 = not yet */
+    int32 width;    /* bpchar: characters to pad to */
+    Datum *by_code; /* dictionary: texts already made, 0 = not yet */
     const TqpDict *dict;
     MemoryContext cache, row;
 };
@@ -155,11 +155,11 @@ static const struct {
     Oid type;
     Convert convert;
 } converters[] = {
-    {BOOLOID, convert_bool},      {INT2OID, convert_int2},        {INT4OID, convert_int4},
-    {INT8OID, convert_int8},      {FLOAT4OID, convert_float4},    {FLOAT8OID, convert_float8},
+    {BOOLOID, convert_bool},       {INT2OID, convert_int2},        {INT4OID, convert_int4},
+    {INT8OID, convert_int8},       {FLOAT4OID, convert_float4},    {FLOAT8OID, convert_float8},
     {NUMERICOID, convert_numeric}, {DATEOID, convert_int4},        {TIMEOID, convert_int8},
-    {TIMESTAMPOID, convert_int8}, {TIMESTAMPTZOID, convert_int8}, {TEXTOID, convert_text},
-    {VARCHAROID, convert_text},   {BPCHAROID, convert_text},
+    {TIMESTAMPOID, convert_int8},  {TIMESTAMPTZOID, convert_int8}, {TEXTOID, convert_text},
+    {VARCHAROID, convert_text},    {BPCHAROID, convert_text},
 };
 
 TqpResultReader *tqp_result_reader(const TqpResult *result, List *columns) {

@@ -37,9 +37,13 @@ static double lap(instr_time *start) {
 }
 
 static bool failed(const TqpError *error, const char **reason) {
-    *reason = error->message[0] != '\0'
-                  ? psprintf("%s: %s", tqp_status_name(error->status), error->message)
-                  : tqp_status_name(error->status);
+    const char *name = tqp_status_name(error->status);
+    if (error->message[0] == '\0')
+        *reason = name;
+    else if (strncmp(error->message, name, strlen(name)) == 0)
+        *reason = pstrdup(error->message);
+    else
+        *reason = psprintf("%s: %s", name, error->message);
     return false;
 }
 
@@ -66,7 +70,8 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
     TqpRun *run = &s->run;
     TqpError error = {0};
     instr_time clock;
-    TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8};
+    TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8,
+                              .compare = tqp_pg_compare_text};
     INSTR_TIME_SET_CURRENT(clock);
     tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);
     tqp_arena_init(&run->arena, &run->broker);
@@ -100,7 +105,7 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
         .broker = &run->broker,
         .poll = tqp_pg_poll(),
         .compare = tqp_pg_compare_text,
-        .instrument = s->css.ss.ps.instrument != NULL && s->css.ss.ps.instrument->need_timer,
+        .instrument = s->css.ss.ps.instrument != NULL,
     };
     const TqpRelation *rels[1] = {&run->pin->rel};
     TqpStatus status = tqp_exec_run(&run->query, run->program, rels, 1, &run->result);

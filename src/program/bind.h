@@ -250,7 +250,7 @@ uint16_t tqp_bind_rank_reg(TqpBinder *b, const TqpBound *v, TqpLane *lane);
  */
 TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const TqpView *strings);
 /* A dictionary of n distinct strings, unranked; lane that its codes take. */
-const TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings);
+TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings);
 TqpLane tqp_bind_code_lane(uint32_t count);
 
 /* ---- pipelines ---- */

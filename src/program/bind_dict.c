@@ -39,7 +39,7 @@ int64_t tqp_bind_dict_find(const TqpDict *d, TqpView s) {
     return -1;
 }
 
-const TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings) {
+TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < n; i++)
         bytes += strings[i].len;
@@ -141,7 +141,7 @@ TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const 
             kept[distinct++] = s;
         codes[order[i]] = distinct - 1;
     }
-    const TqpDict *dict = tqp_bind_dict_make(b, distinct, kept);
+    TqpDict *dict = tqp_bind_dict_make(b, distinct, kept);
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;
@@ -149,7 +149,7 @@ TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const 
     TqpBound out = tqp_bind_slot(type, lane, reg, v->s.valid);
     out.s.dict = dict;
     if (b->status == TQP_OK) {
-        ((TqpDict *)(uintptr_t)dict)->ranked = true; /* made in the order of bytes */
+        dict->ranked = true; /* made in the order of bytes */
         out.dict_collation = 0;
     }
     return out;

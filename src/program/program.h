@@ -20,8 +20,8 @@ typedef struct TqpStep {
     uint8_t lane;
     uint16_t out, out2; /* out2: LOAD's validity, else TQP_NO_REG */
     uint16_t in[3];
-    uint16_t guard;  /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
-    uint32_t column; /* LOAD */
+    uint16_t guard;   /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
+    uint32_t column;  /* LOAD */
     TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
     const void *aux;
     uint32_t aux_count;
@@ -67,9 +67,9 @@ typedef enum TqpAccKind {
 typedef struct TqpAccumulator {
     TqpAccKind kind;
     /*
-     * BOOL arguments are MASK registers (U8 holding 0/1 when distinct).  COUNT: reg TQP_NO_REG unless
-     * distinct, only arg.valid counts (TQP_NO_REG too: every row).  MIN/MAX of a dictionary column:
-     * arg and result are by_rank.
+     * BOOL arguments are MASK registers (U8 holding 0/1 when distinct).  COUNT: reg TQP_NO_REG
+     * unless distinct, only arg.valid counts (TQP_NO_REG too: every row).  MIN/MAX of a dictionary
+     * column: arg and result are by_rank.
      */
     TqpSlot arg;
     uint16_t filter; /* MASK register, or TQP_NO_REG */

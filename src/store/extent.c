@@ -73,7 +73,8 @@ static int open_flags(const char *dir, uint64_t generation, size_t bytes) {
 }
 
 /*
- * Flags of another boot, or of another file that had this name, are cleared.  Processes that race
+ * Flags of another boot, of another file that had this name, or from before somebody wrote to the
+ * file, are cleared.  Processes that race
  * here lose flags at worst, and verify again.  Failing to open them is no error either.
  */
 void tqp_flags_open(TqpGenerationFiles *f, TqpSegment *segment, uint64_t boot) {
@@ -92,13 +93,17 @@ void tqp_flags_open(TqpGenerationFiles *f, TqpSegment *segment, uint64_t boot) {
     }
     TqpDiskFlags *head = (TqpDiskFlags *)map;
     if (head->magic != TQP_FLAGS_MAGIC || head->nonce != segment->nonce ||
-        head->nslots != segment->nslots || __atomic_load_n(&head->boot, __ATOMIC_ACQUIRE) != boot) {
+        head->nslots != segment->nslots || head->seconds != segment->identity.seconds ||
+        head->nanoseconds != segment->identity.nanoseconds ||
+        __atomic_load_n(&head->boot, __ATOMIC_ACQUIRE) != boot) {
         __atomic_store_n(&head->boot, 0, __ATOMIC_RELEASE);
         for (uint32_t i = 0; i < segment->nslots; i++)
             __atomic_store_n((uint8_t *)map + sizeof *head + i, 0, __ATOMIC_RELAXED);
         head->magic = TQP_FLAGS_MAGIC;
         head->nonce = segment->nonce;
         head->nslots = segment->nslots;
+        head->seconds = segment->identity.seconds;
+        head->nanoseconds = segment->identity.nanoseconds;
         __atomic_store_n(&head->boot, boot, __ATOMIC_RELEASE);
     }
     segment->ok_map = map;

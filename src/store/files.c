@@ -93,7 +93,7 @@ TqpStatus tqp_file_replace(int dirfd, const char *name, const char *temp, const 
     return status;
 }
 
-static TqpFileIdentity identity_of(const struct stat *st) {
+TqpFileIdentity tqp_file_identity_of(const struct stat *st) {
     TqpFileIdentity id = {true,
                           (uint64_t)st->st_dev,
                           (uint64_t)st->st_ino,
@@ -110,7 +110,7 @@ TqpFileIdentity tqp_file_identity(const char *dir, const char *name) {
     int n = snprintf(path, sizeof path, "%s/%s", dir, name);
     if (n < 0 || (size_t)n >= sizeof path || stat(path, &st) != 0)
         return none;
-    return identity_of(&st);
+    return tqp_file_identity_of(&st);
 }
 
 bool tqp_file_same(const TqpFileIdentity *a, const TqpFileIdentity *b) {
@@ -160,7 +160,7 @@ TqpStatus tqp_file_read(int dirfd, const char *name, void **data, uint64_t *byte
         } else {
             *data = memory;
             *bytes = (uint64_t)st.st_size;
-            *identity = identity_of(&st);
+            *identity = tqp_file_identity_of(&st);
         }
     }
     close(fd);

@@ -3,6 +3,7 @@
 #ifndef TQP_STORE_FILES_H
 #define TQP_STORE_FILES_H
 
+#include <sys/stat.h>
 #include <pthread.h>
 #include <stddef.h>
 
@@ -33,6 +34,7 @@ TqpStatus tqp_file_replace(int dirfd, const char *name, const char *temp, const 
 /* The whole of a file into malloc'ed memory; *data is NULL when it does not exist. */
 TqpStatus tqp_file_read(int dirfd, const char *name, void **data, uint64_t *bytes,
                         TqpFileIdentity *identity, TqpError *err) TQP_NODISCARD;
+TqpFileIdentity tqp_file_identity_of(const struct stat *st);
 TqpFileIdentity tqp_file_identity(const char *dir, const char *name);
 bool tqp_file_same(const TqpFileIdentity *a, const TqpFileIdentity *b);
 
@@ -55,8 +57,9 @@ typedef struct TqpSegment {
     char *map; /* the whole file, read-only, shared */
     uint64_t bytes, nonce, generation;
     uint32_t nslots;
-    uint8_t *seen; /* per slot: populated and verified by this handle */
-    uint8_t *ok;   /* per slot, shared with other processes; NULL: not available */
+    TqpFileIdentity identity; /* when it was mapped */
+    uint8_t *seen;            /* per slot: populated and verified by this handle */
+    uint8_t *ok;              /* per slot, shared with other processes; NULL: not available */
     void *ok_map;
     size_t ok_bytes;
 } TqpSegment;

@@ -107,12 +107,14 @@ typedef struct TqpDiskStamps {
     uint32_t manifest_crc, unused; /* of the manifest that they belong to */
 } TqpDiskStamps;
 
-/* `<segment>.ok`: this header, then a byte per slot: 1 = verified since `boot`. */
+/* `<segment>.ok`: this header, then a byte per slot: 1 = verified since `boot`,
+ * and since anybody wrote to the segment. */
 typedef struct TqpDiskFlags {
     uint64_t magic;
     uint64_t nonce; /* of the segment */
     uint64_t boot;
     uint32_t nslots, unused;
+    int64_t seconds, nanoseconds; /* of the segment's last modification */
 } TqpDiskFlags;
 
 _Static_assert(sizeof(TqpDiskExtent) == 32, "no padding");

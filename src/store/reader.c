@@ -78,6 +78,7 @@ static TqpStatus map_segment(int dirfd, const TqpDiskSegment *disk, TqpSegment *
              s->bytes < TQP_SEGMENT_HEADER)
         status = tqp_error_set(err, TQP_CORRUPT, "size of segment \"%s\" is wrong", name);
     if (status == TQP_OK) {
+        s->identity = tqp_file_identity_of(&st);
         char *map = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, fd, 0);
         if (map == MAP_FAILED)
             status = errno == ENOMEM
@@ -230,6 +231,13 @@ bool tqp_store_is_current(const TqpGeneration *gen) {
     TqpFileIdentity manifest = tqp_file_identity(f->dir, "manifest");
     if (!tqp_file_same(&manifest, &f->manifest_identity))
         return false;
+    for (uint32_t i = 0; i < f->nsegments; i++) {
+        char name[TQP_FILE_NAME];
+        tqp_file_segment_name(name, f->segments[i].generation);
+        TqpFileIdentity segment = tqp_file_identity(f->dir, name);
+        if (!tqp_file_same(&segment, &f->segments[i].identity))
+            return false;
+    }
     TqpFileIdentity stamps = tqp_file_identity(f->dir, "stamps");
     return tqp_file_same(&stamps, &f->stamps_identity);
 }

@@ -1,6 +1,6 @@
 /*
  * Micro benchmark of kernels: one tile of cache-resident values, no guard and a half-full guard.
- * Rows per nanosecond and bytes of the first input per nanosecond, best of several rounds.
+ * Rows per nanosecond, best of several rounds.
  */
 #include "conformance/conformance.h"
 

@@ -231,6 +231,13 @@ static void restrict_32_bits(Case *c, int k, TqpLane lane, void *values) {
         ((int64_t *)values)[i] &= UINT32_MAX;
 }
 
+static void restrict_31_bits(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    (void)lane;
+    for (uint32_t i = 0; i < c->n; i++)
+        ((uint32_t *)values)[i] &= INT32_MAX;
+}
+
 static void restrict_not_least(Case *c, int k, TqpLane lane, void *values) {
     (void)k;
     for (uint32_t i = 0; i < c->n; i++) {
@@ -376,6 +383,8 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_MUL_RI] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, prepare_imm, NULL},
     [TQP_STEP_MUL32_RR] =
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_32_bits},
+    [TQP_STEP_MUL_WIDE_RR] =
+        {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 1, NULL, restrict_31_bits},
     [TQP_STEP_ABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_not_least},
     [TQP_STEP_ADD_CHECK] =
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},

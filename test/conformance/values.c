@@ -72,9 +72,9 @@ void views_init(void) {
         uint32_t skip = k % 5 == 0 ? 0 : prefix;
         uint32_t text = make_utf8(&r, s + prefix, len) + prefix - skip;
         utf8_views[k] = keep(s + skip, k == 0 ? 0 : text);
-        binary_views[k] = keep(s + skip, make_binary(&r, s + prefix, len) + prefix - skip);
+        uint32_t bytes = make_binary(&r, s + prefix, len) + prefix - skip;
+        binary_views[k] = keep(s + skip, k == 1 ? 0 : bytes);
     }
-    binary_views[1] = keep("", 0);
 }
 
 void views_free(void) {

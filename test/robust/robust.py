@@ -109,6 +109,7 @@ class Cluster:
     def __init__(self, name="robust"):
         self.dir = os.environ.get("TQP_ROBUST_DIR") or self._sh("place", name).strip()
         self.data = os.path.join(self.dir, "data")
+        self.in_use = "postgres"
 
     def _sh(self, *args):
         return subprocess.run([self.script, *args], check=True, stdout=subprocess.PIPE,
@@ -120,6 +121,7 @@ class Cluster:
         for line in self._sh("env", self.dir).replace("export ", "").split():
             name, value = line.split("=", 1)
             os.environ[name] = value
+        os.environ["PGDATABASE"] = self.in_use
 
     def stop(self, mode="fast"):
         """Stop it: smart, fast or immediate."""
@@ -136,15 +138,14 @@ class Cluster:
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
     def database(self, name):
-        """A new database with the extension; returns its name."""
+        """A new database with the extension, which sessions then use."""
         admin = Session("dbname=postgres")
         admin.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
         admin.close()
         session = Session(f"dbname={name}")
         session.run("CREATE EXTENSION tqp")
         session.close()
-        os.environ["PGDATABASE"] = name
-        return name
+        self.in_use = os.environ["PGDATABASE"] = name
 
     def cache(self, relation=None, session=None):
         """The cache directory, or that of a relation."""

@@ -10,7 +10,7 @@ import time
 
 from robust import QUICK, Cluster, Error, Session, check, equal, finish
 
-SECONDS = 10 if QUICK else 60
+SECONDS = 6 if QUICK else 60
 ACCOUNTS = 20_000
 TOTAL = ACCOUNTS * 100
 

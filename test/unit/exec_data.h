@@ -161,8 +161,9 @@ static inline void data_make(Data *data, uint32_t nrows, uint32_t group_rows) {
     data->dict = (TqpDict){.count = NWORDS, .offsets = offsets, .bytes = bytes, .ranked = true};
     data->rel.ncolumns = NCOLUMNS;
     data->rel.columns = data_alloc(data, NCOLUMNS * sizeof(TqpRelColumn));
-    static const TqpTypeKind kinds[NCOLUMNS] = {TQP_TYPE_I32,  TQP_TYPE_I32,  TQP_TYPE_F64, TQP_TYPE_TEXT,
-                                                TQP_TYPE_TEXT, TQP_TYPE_BOOL, TQP_TYPE_I64, TQP_TYPE_F32};
+    static const TqpTypeKind kinds[NCOLUMNS] = {TQP_TYPE_I32,  TQP_TYPE_I32,  TQP_TYPE_F64,
+                                                TQP_TYPE_TEXT, TQP_TYPE_TEXT, TQP_TYPE_BOOL,
+                                                TQP_TYPE_I64,  TQP_TYPE_F32};
     for (int c = 0; c < NCOLUMNS; c++)
         data->rel.columns[c].type.kind = kinds[c];
     data->rel.columns[COL_S].dict = &data->dict;
@@ -217,7 +218,8 @@ static inline int line_order(const void *a, const void *b) {
 }
 
 static inline void lines_sort(Lines *l) {
-    qsort(l->lines, l->n, sizeof(char *), line_order);
+    if (l->n > 0)
+        qsort(l->lines, l->n, sizeof(char *), line_order);
 }
 
 static inline void lines_free(Lines *l) {

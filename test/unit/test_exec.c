@@ -115,9 +115,9 @@ static void oracle_line(Lines *lines, const char *keys, const Sums *s) {
     print_or_null(v[5], s->nv == 0, (double)s->distinct_sum);
     lines_add(lines, "%s%lld|%lld|%s|%s|%s|%s|%s|%s|%s|%lld|%s", keys, (long long)s->rows,
               (long long)s->nv, v[0], v[1], v[2], v[3], v[4],
-              s->nb == 0         ? "-"
+              s->nb == 0       ? "-"
               : s->nfalse == 0 ? "t"
-                                 : "f",
+                               : "f",
               s->rows == 0 ? "-" : words[s->min_t], (long long)s->distinct, v[5]);
 }
 
@@ -191,7 +191,8 @@ static void test_dense(const Data *data, TqpLane lane) {
     build_filter_le(&b, keys[0], 4);
     uint16_t null_code = build_reg(&b, TQP_LANE_U32), code = build_reg(&b, TQP_LANE_U32);
     uint16_t scaled = build_reg(&b, TQP_LANE_U32), group = build_reg(&b, TQP_LANE_U32);
-    build_step(&b, TQP_STEP_FILL, TQP_LANE_U32, null_code, TQP_NO_REG, TQP_NO_REG)->imm[0].i = NWORDS;
+    build_step(&b, TQP_STEP_FILL, TQP_LANE_U32, null_code, TQP_NO_REG, TQP_NO_REG)->imm[0].i =
+        NWORDS;
     TqpStep *select = build_step(&b, TQP_STEP_SELECT, TQP_LANE_U32, code, keys[1].reg, null_code);
     select->in[2] = keys[1].valid;
     build_step(&b, TQP_STEP_MUL_RI, TQP_LANE_U32, scaled, code, TQP_NO_REG)->imm[0].i = 7;
@@ -545,8 +546,7 @@ static void test_float_overflow(void) {
 static void test_int_overflow(void) {
     int64_t values[128] = {INT64_MAX, 1};
     Data data = {0};
-    TqpTensor tensor = {
-        .encoding = TQP_ENC_FOR, .lane = TQP_LANE_I64, .nrows = 2, .data = values};
+    TqpTensor tensor = {.encoding = TQP_ENC_FOR, .lane = TQP_LANE_I64, .nrows = 2, .data = values};
     TqpRowGroup group = {.nrows = 2, .live_rows = 2, .tensors = &tensor};
     TqpRelColumn column = {.type = {TQP_TYPE_I64, 0, 0}};
     data.rel = (TqpRelation){1, &column, 1, &group};

@@ -3,7 +3,7 @@
 #include "exec_build.h"
 
 #define SCAN                                                                                       \
-    "(scan 0 \"t\" (\"k\" i32) (\"v\" i32) (\"d\" f64) (\"s\" text) (\"t\" text) (\"b\" bool) "   \
+    "(scan 0 \"t\" (\"k\" i32) (\"v\" i32) (\"d\" f64) (\"s\" text) (\"t\" text) (\"b\" bool) "    \
     "(\"w\" i64) (\"f\" f32))"
 
 static const char *const queries[] = {
@@ -24,7 +24,8 @@ static const char *const queries[] = {
     "(limit (const 100 i64) _ (project ((col 6 i64) (add (col 0 i32) (const 7 i32)) (col 4 text) "
     "(substr (col 4 text) (const 1 i32) (const 2 i32))) (filter (like (col 4 text) (const \"a%\" "
     "text)) " SCAN ")))",
-    "(aggregate () ((count distinct (col 6 i64)) (count distinct (col 4 text)) (count distinct (col 2 "
+    "(aggregate () ((count distinct (col 6 i64)) (count distinct (col 4 text)) (count distinct "
+    "(col 2 "
     "f64)) (sum distinct (col 6 i64))) " SCAN ")",
     "(aggregate ((case (lt (col 1 i32) (const 1000 i32)) (col 4 text) (const \"rest\" text))) "
     "((count_star) (sum (col 1 i32) (where (gt (col 0 i32) (const 3 i32))))) " SCAN ")",

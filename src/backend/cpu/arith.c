@@ -98,3 +98,25 @@ void TQP_KERNEL(MUL32_RR, I64)(const TqpKernelArgs *args) {
         out[i] = (int64_t)((uint64_t)(uint32_t)x[i] * (uint32_t)y[i]);
 #endif
 }
+
+/* As MUL32_RR, without widening the factors first. */
+void TQP_KERNEL(MUL_WIDE_RR, U32)(const TqpKernelArgs *args) {
+    const InU32 *x = args->in[0], *y = args->in[1];
+    OutI64 *out = args->out;
+#if ISA_AVX512
+    for (uint32_t i = 0; i < args->n; i += 8) {
+        __m512i a = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(x + i)));
+        __m512i b = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(y + i)));
+        _mm512_storeu_si512(out + i, _mm512_mul_epu32(a, b));
+    }
+#elif ISA_AVX2
+    for (uint32_t i = 0; i < args->n; i += 4) {
+        __m256i a = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(x + i)));
+        __m256i b = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(y + i)));
+        _mm256_storeu_si256((__m256i *)(out + i), _mm256_mul_epu32(a, b));
+    }
+#else
+    for (uint32_t i = 0; i < args->n; i++)
+        out[i] = (int64_t)((uint64_t)x[i] * y[i]);
+#endif
+}

@@ -4,17 +4,32 @@
  */
 #include "backend/cpu/vec.h"
 
-typedef uint32_t FlagF32; /* as wide as the lane, so that one loop has one width */
-typedef uint64_t FlagF64;
-#define FLAG        CAT(Flag, LANE)
-#define INFINITE(v) ((v) > CAT(MAX_, LANE) || (v) < -CAT(MAX_, LANE))
-#define MAX_F32     __FLT_MAX__
-#define MAX_F64     __DBL_MAX__
+/*
+ * Errors are told from the bits of x, y and the result r, shifted left by one to drop the sign:
+ * integer comparisons of one width vectorise, those of floats do not while they may trap.
+ */
+typedef uint32_t BitsF32;
+typedef uint64_t BitsF64;
+#define BITS CAT(Bits, LANE)
+
+INLINE uint32_t magnitude_F32(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    return bits << 1;
+}
+INLINE uint64_t magnitude_F64(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof(bits));
+    return bits << 1;
+}
+#define INF_F32 UINT32_C(0xff000000) /* magnitude of infinity; NaN is above */
+#define INF_F64 UINT64_C(0xffe0000000000000)
+#define INF     CAT(INF_, LANE)
 
 #define TEMPLATE "backend/cpu/float_check.inc"
 #define OP       FADD
 #define RESULT   x + y
-#define BAD      (INFINITE(r) & !INFINITE(x) & !INFINITE(y))
+#define BAD      ((r == INF) & (x != INF) & (y != INF))
 #include "backend/cpu/each_float.inc"
 #undef OP
 #undef RESULT
@@ -26,16 +41,15 @@ typedef uint64_t FlagF64;
 #undef BAD
 #define OP     FMUL
 #define RESULT x *y
-#define BAD    ((INFINITE(r) & !INFINITE(x) & !INFINITE(y)) | ((r == 0) & (x != 0) & (y != 0)))
+#define BAD    (((r == INF) & (x != INF) & (y != INF)) | ((r == 0) & (x != 0) & (y != 0)))
 #include "backend/cpu/each_float.inc"
 #undef OP
 #undef RESULT
 #undef BAD
-#define OP     FDIV
-#define RESULT x / y
-#define BAD                                                                                        \
-    (((y == 0) & (x == x)) | (INFINITE(r) & !INFINITE(x)) | ((r == 0) & (x != 0) & !INFINITE(y)))
-#define ZERO_DIVISOR (y == 0)
+#define OP           FDIV
+#define RESULT       x / y
+#define ZERO_DIVISOR ((y == 0) & (x <= INF))
+#define BAD          (ZERO_DIVISOR | ((r == INF) & (x != INF)) | ((r == 0) & (x != 0) & (y != INF)))
 #include "backend/cpu/each_float.inc"
 #undef OP
 #undef RESULT
