@@ -52,3 +52,5 @@ SELECT same('SELECT id FROM q_all WHERE tz < now() AND d < current_date AND ti >
 SELECT same('SELECT id, extract(year FROM d), extract(month FROM ts), extract(day FROM d), extract(second FROM ts), extract(epoch FROM ts), extract(dow FROM d), extract(doy FROM d), extract(week FROM d), extract(quarter FROM ts), extract(hour FROM ti), date_part(''minute'', ts), extract(century FROM d), extract(millisecond FROM ts), extract(isoyear FROM d), extract(decade FROM ts), extract(isodow FROM d) FROM q_all');
 SELECT same('SELECT id, date_trunc(''month'', ts), date_trunc(''week'', ts), date_trunc(''hour'', ts), ts::date, d::timestamp, ts + interval ''1 month'', d - interval ''3 days'' FROM q_all');
 SELECT same('SELECT id, ts + interval ''1 hour'', d + interval ''1 mon 1 day'', tz + interval ''1 day'', to_char(d, ''YYYY-MM'') FROM q_all');
+-- a comparison does not see the scales of alternatives
+SELECT same('SELECT id FROM q_all WHERE coalesce(n, 0) > 5 OR CASE WHEN b THEN nw ELSE n END < greatest(n0, 1.5)');

@@ -16,7 +16,7 @@ typedef struct TqpBackend {
     TqpKernel kernels[TQP_STEP_KERNEL_COUNT][TQP_LANE_COUNT]; /* NULL where not in steps.def */
 } TqpBackend;
 
-#define TQP_TILE_MAX 8192
+#define TQP_TILE_MAX 16384
 
 const TqpBackend *tqp_backend_ref(void);
 /* NULL when this CPU lacks the ISA. */

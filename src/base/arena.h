@@ -41,7 +41,7 @@ void tqp_arena_free(TqpArena *arena); /* everything; the arena is empty and usab
 
 /*
  * Large buffers that grow and are freed one by one (tiles, columns of results, hash tables).
- * 64-byte aligned, padded by 64 readable bytes, charged to the broker (may be NULL); bases of
+ * 64-byte aligned, padded by 1,024 readable bytes, charged to the broker (may be NULL); bases of
  * buffers >= 1 MiB are staggered so that columns do not alias in the L1 cache.
  */
 typedef struct TqpBuffer {

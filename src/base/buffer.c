@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAD           64 /* readable bytes after the end */
+#define PAD           1024 /* readable bytes after the end: whole vectors of any lane */
 #define LARGE         ((size_t)1 << 20)
 #define STAGGER       1088 /* bytes: 17 cache lines */
 #define STAGGER_STEPS 32

@@ -12,6 +12,12 @@
  */
 #define COMPACT_NUM 3
 #define COMPACT_DEN 8
+/* Before steps that compare narrow codes only: a gathered code costs as much as 64 compared ones.
+ */
+#define LAZY_DEN 96
+
+/* Fewer than one row in so many: moved by position rather than by mask. */
+#define SPARSE 16
 
 uint64_t tqp_exec_clock_ns(void) {
     struct timespec ts;
@@ -89,36 +95,53 @@ const uint64_t *tqp_tile_guard(const TqpTile *tile, uint16_t a, uint16_t b, uint
     return guard;
 }
 
-static void compress_register(TqpTile *tile, uint16_t reg, const uint64_t *keep, uint32_t n) {
+/*
+ * A register is compacted by its mask where most words of that have bits, else by the positions of
+ * the few rows left.  In place: no row moves up.
+ */
+static void compress_register(TqpTile *tile, uint16_t reg, uint32_t n, const uint32_t *kept) {
     TqpLane lane = (TqpLane)tile->pipeline->reg_lanes[reg];
-    TqpStepOp op = lane == TQP_LANE_MASK ? TQP_STEP_COMPRESS_MASK : TQP_STEP_COMPRESS;
+    const void *in = tile->regs[reg];
     uint32_t count = 0;
-    tqp_tile_kernel(tile, op, lane, n, tile->bufs[reg], tile->regs[reg], NULL, keep,
-                    (TqpScalar){.i = 0}, &count);
+    if (lane == TQP_LANE_MASK)
+        tqp_tile_kernel(tile, TQP_STEP_COMPRESS_MASK, lane, n, tile->bufs[reg], in, NULL, tile->sel,
+                        (TqpScalar){.i = 0}, &count);
+    else if (tile->selected < n / SPARSE)
+        tqp_tile_kernel(tile, TQP_STEP_GATHER, lane, tile->selected, tile->bufs[reg], in, kept,
+                        NULL, (TqpScalar){.i = 0}, NULL);
+    else
+        tqp_tile_kernel(tile, TQP_STEP_COMPRESS, lane, n, tile->bufs[reg], in, NULL, tile->sel,
+                        (TqpScalar){.i = 0}, &count);
     tile->regs[reg] = tile->bufs[reg];
 }
 
 /* Keep only the selected rows in the live registers, and remember which rows of the tile they are.
  */
 static void compact(TqpTile *tile, const TqpStep *step) {
-    const uint64_t *keep = tile->sel;
+    bool first = tile->positions == NULL;
     uint32_t n = tile->n, count = 0;
+    uint32_t *kept = first ? tile->position_buf : tile->scratch;
+    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, kept, tile->sel, NULL, NULL,
+                    (TqpScalar){.i = 0}, &count);
     for (uint32_t k = 0; k < step->nlive; k++)
-        compress_register(tile, step->live[k], keep, n);
-    if (tile->positions == NULL) {
-        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, tile->position_buf, keep,
-                        NULL, NULL, (TqpScalar){.i = 0}, &count);
-        memcpy(tile->origin_sel, keep, tqp_bitmap_words(n) * sizeof(uint64_t));
+        compress_register(tile, step->live[k], n, kept);
+    if (first) {
+        memcpy(tile->origin_sel, tile->sel, tqp_bitmap_words(n) * sizeof(uint64_t));
     } else {
-        tqp_tile_kernel(tile, TQP_STEP_COMPRESS, TQP_LANE_U32, n, tile->position_buf,
-                        tile->positions, NULL, keep, (TqpScalar){.i = 0}, &count);
+        tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->position_buf,
+                        tile->positions, kept, NULL, (TqpScalar){.i = 0}, NULL);
         memset(tile->origin_sel, 0, tqp_bitmap_words(tile->rows) * sizeof(uint64_t));
-        for (uint32_t i = 0; i < tile->selected; i++)
+        for (uint32_t i = 0; i < count; i++)
             tqp_bitmap_set(tile->origin_sel, tile->position_buf[i]);
     }
     tile->positions = tile->position_buf;
     tile->n = tile->selected;
     tile->sel = NULL;
+}
+
+static bool is_worth_compacting(const TqpTile *tile, const TqpStep *step) {
+    uint64_t kept = tile->selected, rows = tile->n;
+    return step->imm[0].i != 0 ? kept * LAZY_DEN < rows : kept * COMPACT_DEN < rows * COMPACT_NUM;
 }
 
 static void filter(TqpTile *tile, const TqpStep *step) {
@@ -131,8 +154,7 @@ static void filter(TqpTile *tile, const TqpStep *step) {
     tile->selected = tqp_bitmap_count(tile->sel, tile->n);
     if (tile->selected == tile->n)
         tile->sel = NULL;
-    else if (tile->selected > 0 &&
-             (uint64_t)tile->selected * COMPACT_DEN < (uint64_t)tile->n * COMPACT_NUM)
+    else if (tile->selected > 0 && is_worth_compacting(tile, step))
         compact(tile, step);
 }
 

@@ -224,6 +224,7 @@ TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrN
         status = attempt(&work, hold, &loaded, &err);
     if (status != TQP_OK) {
         tqp_open_unhold(hold);
+        CHECK_FOR_INTERRUPTS(); /* what TQP_CANCELLED stands for */
         *reason = err.message[0] != '\0' ? pstrdup(err.message) : tqp_status_name(status);
         return NULL;
     }

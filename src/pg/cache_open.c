@@ -11,6 +11,7 @@
 
 #include "pg/cache_open.h"
 #include "pg/load.h"
+#include "pg/tqp_pg.h"
 #include "pg/validity.h"
 
 #define MAX_OPEN      64 /* unused ones are closed beyond this */
@@ -119,6 +120,7 @@ TqpOpenGeneration *tqp_open_acquire(Relation rel) {
         if (status != TQP_OK || gen == NULL)
             return NULL;
         tqp_store_set_boot(gen, (uint64)PgStartTime);
+        tqp_store_set_poll(gen, tqp_pg_poll());
         if (list_length(opened) >= MAX_OPEN)
             close_unused();
         MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);

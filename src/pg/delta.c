@@ -7,6 +7,7 @@
 #include "access/detoast.h"
 #include "access/heapam.h"
 #include "access/tableam.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "base/bitmap.h"
@@ -65,8 +66,9 @@ static TqpStatus flush_rows(Reader *r, TqpError *err) {
     group->from_heap = true;
     group->tensors = tqp_arena_zalloc(d->arena, Max(d->ncolumns, 1) * sizeof(TqpTensor));
     if (group->tensors == NULL)
-        return tqp_error_set(err, d->arena->failed, "rows from the heap");
+        return tqp_error_set(err, d->arena->failed, "not enough memory for rows from the heap");
     for (int i = 0; i < d->ncolumns; i++) {
+        CHECK_FOR_INTERRUPTS();
         TqpStatus status = tqp_stage_status(r->stages[i], &d->reason);
         if (status != TQP_OK)
             return tqp_error_set(err, status, "%s", d->reason != NULL ? d->reason : "no memory");

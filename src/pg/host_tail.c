@@ -74,8 +74,7 @@ static bool emit(Tail *t, TupleTableSlot *row) {
 
 static void scan_rows(Tail *t) {
     TqpResultReader *reader = tqp_result_reader(&t->s->run.result, t->s->plan.columns);
-    bool more = true;
-    while (more) {
+    for (;;) {
         CHECK_FOR_INTERRUPTS();
         ResetExprContext(t->econtext);
         if (!tqp_result_read(reader, true, t->econtext->ecxt_per_tuple_memory, t->input))
@@ -87,7 +86,7 @@ static void scan_rows(Tail *t) {
         if (t->sort != NULL)
             tuplesort_puttupleslot(t->sort, row);
         else
-            more = emit(t, row);
+            (void)emit(t, row); /* rows past the limit too may raise below PostgreSQL's sort */
     }
 }
 

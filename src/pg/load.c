@@ -260,7 +260,8 @@ static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attn
         result->published = status == TQP_OK;
     }
     free_load(load);
-    report(path, load->nblocks, result);
+    if (!tqp_load_interrupted())
+        report(path, load->nblocks, result);
     return status;
 }
 
@@ -278,7 +279,8 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     PG_TRY();
     {
         status = load_locked(load, ncolumns, attnums, result, err);
-        tqp_cache_remove_orphans();
+        if (!tqp_load_interrupted())
+            tqp_cache_remove_orphans();
     }
     PG_CATCH();
     {

@@ -11,7 +11,7 @@
 #include "base/bitmap.h"
 #include "pg/load_batch.h"
 
-#define MAX_EXTERNAL_BYTES ((size_t)64 << 20) /* a batch with more ends early */
+#define MAX_EXTERNAL_BYTES ((size_t)16 << 20) /* a batch with more ends early */
 
 TqpStatus tqp_batch_init(TqpBatch *batch, TqpBroker *broker, uint32 max_pages, TqpError *err) {
     size_t words = TQP_LOAD_GROUP_BLOCKS / 64;
@@ -87,8 +87,11 @@ static TqpStatus fetch_externals(TqpBatch *batch, const char *page, TqpError *er
         if (!ItemIdIsNormal(item))
             continue;
         HeapTupleHeader tuple = (HeapTupleHeader)PageGetItem((Page)unconstify(char *, page), item);
-        if (tuple->t_infomask & HEAP_HASEXTERNAL)
-            tqp_deform_externals(batch->shape->deformer, tuple, add_external, batch);
+        if ((tuple->t_infomask & HEAP_HASEXTERNAL) == 0)
+            continue;
+        if (tqp_load_must_stop())
+            return TQP_CANCELLED;
+        tqp_deform_externals(batch->shape->deformer, tuple, add_external, batch);
         if (batch->arena.failed != TQP_OK)
             return tqp_error_set(err, batch->arena.failed, "no memory for out-of-line values");
     }

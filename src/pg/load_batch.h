@@ -52,6 +52,8 @@ typedef struct TqpBatch {
  * leave the process without joining the threads; what is pending is raised after they are gone.
  */
 extern bool tqp_load_must_stop(void);
+/* The same question without an answer to other processes' barriers: any thread may ask. */
+extern bool tqp_load_interrupted(void);
 
 extern TqpStatus tqp_batch_init(TqpBatch *batch, TqpBroker *broker, uint32 max_pages,
                                 TqpError *err) TQP_NODISCARD;

@@ -17,12 +17,22 @@
 #define SLICE_MS        1 /* the leader's wait between looks */
 #define WORKER_SLICE_NS 5000000
 
+bool tqp_load_interrupted(void) {
+    return InterruptPending && (QueryCancelPending || ProcDiePending || ClientConnectionLost);
+}
+
+/* What the store asks while it encodes and writes, on any of the threads. */
+static bool store_must_stop(void *host) {
+    TqpLoad *load = host;
+    return tqp_load_interrupted() || atomic_load_explicit(&load->team->stop, memory_order_relaxed);
+}
+
 bool tqp_load_must_stop(void) {
     if (!InterruptPending)
         return false;
     if (ProcSignalBarrierPending)
         ProcessProcSignalBarrier();
-    return QueryCancelPending || ProcDiePending || ClientConnectionLost;
+    return tqp_load_interrupted();
 }
 
 static TqpBatch *find_batch(TqpLoad *load, TqpBatchState state) {
@@ -177,7 +187,10 @@ TqpStatus tqp_load_team_run(TqpLoad *load, int nworkers, TqpError *err) {
     pthread_cond_init(&load->changed, NULL);
     uint32 held = InterruptHoldoffCount;
     HOLD_INTERRUPTS();
+    TqpHostPoll poll = {store_must_stop, load};
+    tqp_store_writer_set_poll(load->writer, &poll);
     TqpStatus status = tqp_team_run(nworkers, NULL, run, load);
+    tqp_store_writer_set_poll(load->writer, NULL);
     InterruptHoldoffCount = held; /* an error has reset it */
     pthread_cond_destroy(&load->changed);
     pthread_mutex_destroy(&load->mutex);

@@ -46,6 +46,7 @@ typedef struct TqpLowering {
     List *attnums;
     List *params;            /* TqpPlanParam * */
     List *functions;         /* OIDs */
+    bool scale_free;         /* inside a comparison: the display scale of a numeric is not seen */
     const TqpExpr *case_arg; /* what CaseTestExpr stands for */
     /* above the aggregate */
     bool grouped;
@@ -87,9 +88,20 @@ extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...)
 extern const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type,
                                       TqpRounding rounding);
 extern const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type);
+/* The same text under another collation; e may be NULL and of any type. */
+extern const TqpExpr *tqp_lower_collation(TqpLowering *l, const TqpExpr *e, Oid collation);
 /* Bring expressions to one type, that of the first which is not a NULL constant. */
 extern bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs);
 extern bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type);
+
+extern bool tqp_lower_list(TqpLowering *l, List *nodes, const TqpExpr **out);
+
+/* lower_choice.c; the node is of the type in the name */
+extern const TqpExpr *tqp_lower_nullif(TqpLowering *l, Node *node);
+extern const TqpExpr *tqp_lower_case(TqpLowering *l, Node *node);
+extern const TqpExpr *tqp_lower_case_test(TqpLowering *l, Node *node);
+extern const TqpExpr *tqp_lower_coalesce(TqpLowering *l, Node *node);
+extern const TqpExpr *tqp_lower_minmax(TqpLowering *l, Node *node);
 
 /* lower_compare.c */
 extern const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right,

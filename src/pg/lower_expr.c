@@ -66,21 +66,41 @@ const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type) {
     return tqp_ir_call1(l->arena, TQP_OP_CAST, type, e);
 }
 
+static bool is_null_const(const TqpExpr *e) {
+    return e->op == TQP_OP_CONST && e->value.is_null;
+}
+
+/*
+ * Each alternative of CASE, COALESCE and the like keeps its own display scale in PostgreSQL, which
+ * one scaled integer cannot; only a comparison does not see it.
+ */
+/* Constant folding makes a RelabelType of COLLATE, so both end here. */
+const TqpExpr *tqp_lower_collation(TqpLowering *l, const TqpExpr *e, Oid collation) {
+    TqpType type;
+    if (e == NULL || tqp_type_class(e->type.kind) != TQP_CLASS_TEXT)
+        return e;
+    if (!tqp_lower_text_type(l, e->type.kind, collation, &type))
+        return NULL;
+    return tqp_lower_cast(l, e, type);
+}
+
 bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs) {
-    const TqpType *type = NULL;
-    for (uint32_t i = 0; i < n && type == NULL; i++)
-        if (exprs[i]->op != TQP_OP_CONST || !exprs[i]->value.is_null)
-            type = &exprs[i]->type;
-    if (type == NULL)
-        type = &exprs[0]->type;
+    uint32_t first = 0;
+    while (first + 1 < n && is_null_const(exprs[first]))
+        first++;
+    TqpType type = exprs[first]->type;
     for (uint32_t i = 0; i < n; i++) {
-        bool null = exprs[i]->op == TQP_OP_CONST && exprs[i]->value.is_null;
-        if (!null && (exprs[i]->type.kind != type->kind || exprs[i]->type.scale != type->scale)) {
+        TqpType other = exprs[i]->type;
+        if (is_null_const(exprs[i]) || (other.kind == type.kind && other.scale == type.scale))
+            continue;
+        if (!l->scale_free || other.kind != TQP_TYPE_NUM || type.kind != TQP_TYPE_NUM) {
             tqp_lower_fail(l, "alternatives of different numeric scales");
             return false;
         }
-        exprs[i] = tqp_lower_cast(l, exprs[i], *type);
+        type.scale = Max(type.scale, other.scale);
     }
+    for (uint32_t i = 0; i < n; i++)
+        exprs[i] = tqp_lower_cast(l, exprs[i], type);
     return true;
 }
 
@@ -171,7 +191,7 @@ static const TqpExpr *lower_var(TqpLowering *l, Node *node) {
     return tqp_ir_col(l->arena, (uint32_t)index, type);
 }
 
-static bool lower_list(TqpLowering *l, List *nodes, const TqpExpr **out) {
+bool tqp_lower_list(TqpLowering *l, List *nodes, const TqpExpr **out) {
     ListCell *lc;
     foreach (lc, nodes) {
         const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
@@ -187,7 +207,7 @@ static const TqpExpr *lower_bool(TqpLowering *l, Node *node) {
     uint32_t n = (uint32_t)list_length(b->args);
     TqpType type = {.kind = TQP_TYPE_BOOL};
     const TqpExpr **args = palloc(sizeof(*args) * n);
-    if (!lower_list(l, b->args, args))
+    if (!tqp_lower_list(l, b->args, args))
         return NULL;
     TqpOp op = b->boolop == AND_EXPR ? TQP_OP_AND : b->boolop == OR_EXPR ? TQP_OP_OR : TQP_OP_NOT;
     return tqp_ir_call(l->arena, op, type, n, args);
@@ -249,100 +269,6 @@ static const TqpExpr *lower_distinct(TqpLowering *l, Node *node) {
                              d->inputcollid);
 }
 
-static const TqpExpr *lower_nullif(TqpLowering *l, Node *node) {
-    const NullIfExpr *n = (const NullIfExpr *)node;
-    TqpOp op;
-    if (!tqp_lower_comparison_op(n->opfuncid, &op) || op != TQP_OP_EQ)
-        return tqp_lower_fail(l, "NULLIF of type %s", format_type_be(n->opresulttype));
-    const TqpExpr *value = tqp_lower_expr(l, linitial(n->args));
-    const TqpExpr *same =
-        tqp_lower_compare(l, TQP_OP_EQ, linitial(n->args), lsecond(n->args), n->inputcollid);
-    if (value == NULL || same == NULL)
-        return NULL;
-    const TqpExpr *args[3] = {same, tqp_ir_const_null(l->arena, value->type), value};
-    return tqp_ir_call(l->arena, TQP_OP_CASE, value->type, 3, args);
-}
-
-/* Values stand at odd places and last; they are brought to one type. */
-static const TqpExpr *finish_case(TqpLowering *l, uint32_t n, const TqpExpr **args) {
-    uint32_t nvalues = 0;
-    const TqpExpr **values = palloc(sizeof(*values) * n);
-    for (uint32_t i = 1; i < n; i += 2)
-        values[nvalues++] = args[i];
-    values[nvalues++] = args[n - 1];
-    if (!tqp_lower_unify(l, nvalues, values))
-        return NULL;
-    for (uint32_t i = 1, v = 0; i < n; i += 2)
-        args[i] = values[v++];
-    args[n - 1] = values[nvalues - 1];
-    return tqp_ir_call(l->arena, TQP_OP_CASE, values[0]->type, n, args);
-}
-
-static const TqpExpr *lower_case_arms(TqpLowering *l, const CaseExpr *c) {
-    uint32_t n = 0;
-    const TqpExpr **args = palloc(sizeof(*args) * (2 * (uint32_t)list_length(c->args) + 1));
-    ListCell *lc;
-    foreach (lc, c->args) {
-        const CaseWhen *when = lfirst(lc);
-        args[n] = tqp_lower_expr(l, (Node *)when->expr);
-        if (args[n++] == NULL)
-            return NULL;
-        args[n] = tqp_lower_expr(l, (Node *)when->result);
-        if (args[n++] == NULL)
-            return NULL;
-    }
-    args[n] = c->defresult != NULL ? tqp_lower_expr(l, (Node *)c->defresult)
-                                   : tqp_ir_const_null(l->arena, args[1]->type);
-    if (args[n++] == NULL)
-        return NULL;
-    return finish_case(l, n, args);
-}
-
-static const TqpExpr *lower_case(TqpLowering *l, Node *node) {
-    const CaseExpr *c = (const CaseExpr *)node;
-    const TqpExpr *outer = l->case_arg, *result;
-    if (c->arg != NULL) {
-        const TqpExpr *arg = tqp_lower_expr(l, (Node *)c->arg);
-        if (arg == NULL)
-            return NULL;
-        l->case_arg = arg;
-    }
-    result = lower_case_arms(l, c);
-    l->case_arg = outer;
-    return result;
-}
-
-static const TqpExpr *lower_case_test(TqpLowering *l, Node *node) {
-    return l->case_arg != NULL ? l->case_arg : tqp_lower_fail(l, "CASE operand");
-}
-
-static const TqpExpr *lower_choice(TqpLowering *l, TqpOp op, List *nodes, Oid collation) {
-    uint32_t n = (uint32_t)list_length(nodes);
-    const TqpExpr **args = palloc(sizeof(*args) * n);
-    TqpType type;
-    if (!lower_list(l, nodes, args) || !tqp_lower_unify(l, n, args))
-        return NULL;
-    if (op != TQP_OP_COALESCE && tqp_type_class(args[0]->type.kind) == TQP_CLASS_TEXT) {
-        if (!tqp_lower_text_type(l, args[0]->type.kind, collation, &type))
-            return NULL;
-        for (uint32_t i = 0; i < n; i++)
-            args[i] = tqp_lower_cast(l, args[i], type);
-    }
-    return tqp_ir_call(l->arena, op, args[0]->type, n, args);
-}
-
-static const TqpExpr *lower_coalesce(TqpLowering *l, Node *node) {
-    return lower_choice(l, TQP_OP_COALESCE, ((const CoalesceExpr *)node)->args, InvalidOid);
-}
-
-static const TqpExpr *lower_minmax(TqpLowering *l, Node *node) {
-    const MinMaxExpr *m = (const MinMaxExpr *)node;
-    if (m->minmaxtype == BOOLOID)
-        return tqp_lower_fail(l, "greatest of booleans");
-    return lower_choice(l, m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST, m->args,
-                        m->inputcollid);
-}
-
 static const TqpExpr *lower_array(TqpLowering *l, Node *node) {
     return tqp_lower_array(l, (const ScalarArrayOpExpr *)node);
 }
@@ -357,16 +283,12 @@ static const TqpExpr *lower_relabel(TqpLowering *l, Node *node) {
     if (from != r->resulttype && !(is_varlena_text(from) && is_varlena_text(r->resulttype)))
         return tqp_lower_fail(l, "cast from %s to %s", format_type_be(from),
                               format_type_be(r->resulttype));
-    return tqp_lower_expr(l, (Node *)r->arg);
+    return tqp_lower_collation(l, tqp_lower_expr(l, (Node *)r->arg), r->resultcollid);
 }
 
 static const TqpExpr *lower_collate(TqpLowering *l, Node *node) {
     const CollateExpr *c = (const CollateExpr *)node;
-    const TqpExpr *e = tqp_lower_expr(l, (Node *)c->arg);
-    TqpType type;
-    if (e == NULL || !tqp_lower_text_type(l, e->type.kind, c->collOid, &type))
-        return NULL;
-    return tqp_lower_cast(l, e, type);
+    return tqp_lower_collation(l, tqp_lower_expr(l, (Node *)c->arg), c->collOid);
 }
 
 static const struct {
@@ -380,11 +302,11 @@ static const struct {
     {T_NullTest, lower_null_test},
     {T_BooleanTest, lower_boolean_test},
     {T_DistinctExpr, lower_distinct},
-    {T_NullIfExpr, lower_nullif},
-    {T_CaseExpr, lower_case},
-    {T_CaseTestExpr, lower_case_test},
-    {T_CoalesceExpr, lower_coalesce},
-    {T_MinMaxExpr, lower_minmax},
+    {T_NullIfExpr, tqp_lower_nullif},
+    {T_CaseExpr, tqp_lower_case},
+    {T_CaseTestExpr, tqp_lower_case_test},
+    {T_CoalesceExpr, tqp_lower_coalesce},
+    {T_MinMaxExpr, tqp_lower_minmax},
     {T_ScalarArrayOpExpr, lower_array},
     {T_RelabelType, lower_relabel},
     {T_CollateExpr, lower_collate},

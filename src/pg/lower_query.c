@@ -128,8 +128,10 @@ static bool engine_sort_key(TqpLowering *l, TqpQueryParts *parts, Node *expr, Tq
         index = tqp_lower_output(l, e, expr, true);
     if (index < 0)
         return false;
-    key->expr = tqp_ir_col(l->arena, (uint32_t)index, e->type);
-    return true;
+    /* Of alternatives the IR keeps the collation of the first, PostgreSQL may order by another. */
+    key->expr = tqp_lower_collation(l, tqp_ir_col(l->arena, (uint32_t)index, e->type),
+                                    exprCollation(expr));
+    return key->expr != NULL;
 }
 
 static bool lower_engine_sort(TqpLowering *l, TqpQueryParts *parts) {
@@ -211,13 +213,14 @@ static bool engine_bound(TqpLowering *l, Node *node, const TqpExpr **out) {
 
 /*
  * The tail limits when it filters or sorts, and when it evaluates expressions that may raise below
- * a sort, as PostgreSQL would.
+ * a sort or on rows that OFFSET skips, as PostgreSQL would.
  */
 static bool lower_limit(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
     Query *query = l->query;
     TqpPlanTail *tail = &plan->tail;
     bool late = tail->quals != NIL || tail->sort_columns != NIL ||
-                (parts->tail && l->tail_may_raise && query->sortClause != NIL);
+                (parts->tail && l->tail_may_raise &&
+                 (query->sortClause != NIL || query->limitOffset != NULL));
     tail->limit_param = tail->offset_param = -1;
     if (query->limitOption == LIMIT_OPTION_WITH_TIES && query->limitCount != NULL) {
         tqp_lower_fail(l, "FETCH FIRST WITH TIES");

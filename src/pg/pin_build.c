@@ -1,9 +1,12 @@
 /* From a proved set of blocks to the relation that the engine scans. */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "base/bitmap.h"
 #include "pg/delta.h"
 #include "pg/pin.h"
+#include "pg/tqp_pg.h"
 
 /* Strings of a delta that may join a column's dictionary; beyond it they stay bytes. */
 #define MAX_DELTA_STRINGS (1 << 20)
@@ -42,6 +45,7 @@ static TqpStatus add_group(TqpPinWork *work, uint32 g, TqpError *err) {
     const TqpStoreGroup *stored = &work->open->gen->groups[g];
     TqpRelation *rel = &work->pin->rel;
     TqpRowGroup *group = &rel->groups[rel->ngroups];
+    CHECK_FOR_INTERRUPTS();
     uint32 live = tqp_pin_live_rows(stored, work->validity.valid[g], NULL);
     if (live == 0)
         return TQP_OK;
@@ -100,6 +104,7 @@ static TqpStatus make_interners(TqpPinWork *work, TqpInterner **interners, TqpEr
                                 MAX_DICT_BYTES, work->arena->broker);
         if (interners[c] == NULL)
             return tqp_error_set(err, TQP_NO_MEMORY, "no memory for a dictionary");
+        tqp_interner_set_poll(interners[c], tqp_pg_poll());
     }
     return TQP_OK;
 }

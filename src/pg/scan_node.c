@@ -59,6 +59,20 @@ static double total_ms(const TqpScanState *s) {
     return r->parse_ms + r->pin_ms + r->bind_ms + r->run_ms + r->tail_ms + s->replay_ms;
 }
 
+/* PostgreSQL's own plan; the log tells of the replay also when it ends in the genuine error. */
+static void replay(TqpScanState *s) {
+    const EState *estate = s->css.ss.ps.state;
+    PG_TRY();
+    { tqp_replay(s); }
+    PG_CATCH();
+    {
+        tqp_control_log(TQP_OUTCOME_REPLAYED, estate->es_plannedstmt->queryId,
+                        estate->es_sourceText, s->replay_reason, total_ms(s), 0);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+}
+
 static void execute(TqpScanState *s) {
     EState *estate = s->css.ss.ps.state;
     const char *reason = NULL;
@@ -71,7 +85,7 @@ static void execute(TqpScanState *s) {
     if (!done) {
         CHECK_FOR_INTERRUPTS();
         s->replay_reason = reason != NULL ? reason : "unknown";
-        tqp_replay(s);
+        replay(s);
     }
     if (s->reader != NULL)
         s->rows = s->run.result.nrows;

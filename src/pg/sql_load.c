@@ -66,7 +66,10 @@ static void check_select(Relation rel, int ncolumns, const AttrNumber *attnums) 
 }
 
 Relation tqp_sql_open(Oid relid) {
-    Relation rel = relation_open(relid, AccessShareLock);
+    Relation rel = try_relation_open(relid, AccessShareLock);
+    if (rel == NULL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relid)));
     check_relation(rel);
     return rel;
 }

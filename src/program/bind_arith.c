@@ -207,6 +207,10 @@ static uint16_t wide_plain(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpB
     }
     bool short_factors = op == TQP_OP_MUL && lane == TQP_LANE_I64 && x->s.min >= 0 &&
                          y->s.min >= 0 && x->s.max <= UINT32_MAX && y->s.max <= UINT32_MAX;
+    if (short_factors && (x->s.lane < TQP_LANE_I64 || y->s.lane < TQP_LANE_I64))
+        return tqp_bind_binary(b, TQP_STEP_MUL_WIDE_RR, TQP_LANE_U32,
+                               tqp_bind_int_reg(b, x, TQP_LANE_U32, 0),
+                               tqp_bind_int_reg(b, y, TQP_LANE_U32, 0), lane);
     return tqp_bind_binary(b, short_factors ? TQP_STEP_MUL32_RR : plain_op(op), lane,
                            tqp_bind_int_reg(b, x, lane, 0), tqp_bind_int_reg(b, y, lane, 0), lane);
 }

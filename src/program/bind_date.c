@@ -79,6 +79,9 @@ static TqpBound extract_int(TqpBinder *b, const ExtractArg *a, TqpBound x, TqpTy
         TqpInt128 offset = a->microseconds ? TQP_DAYS_1970 * TQP_US_PER_DAY : TQP_DAYS_1970;
         if (x.s.type.kind == TQP_TYPE_TIME)
             offset = 0;
+        /* Where the difference leaves int8, timestamp_part_common rounds a numeric quotient. */
+        if (a->microseconds)
+            limits = (TqpBindRange){INT64_MIN, INT64_MAX - 1};
         x = tqp_bind_arith(b, TQP_OP_ADD, x, tqp_bind_const_int(type, offset), type, limits);
         return a->microseconds ? x
                                : tqp_bind_arith(b, TQP_OP_MUL, x, tqp_bind_const_int(type, 86400),

@@ -136,6 +136,26 @@ static void set_live(TqpBinder *b, const Uses *u, const Alloc *al, const uint8_t
     step->live = live;
 }
 
+/* Steps so cheap by the row that gathering a few of them costs more than computing them all. */
+static bool is_cheap(const TqpStep *s) {
+    if (s->op == TQP_STEP_LOAD || s->op <= TQP_STEP_BETWEEN_RI)
+        return s->lane <= TQP_LANE_U32;
+    return s->op >= TQP_STEP_MASK_AND && s->op <= TQP_STEP_LUT_MASK;
+}
+
+/* A FILTER that only cheap steps part from the next one need not compact the tile: imm[0]. */
+static void mark_lazy(TqpStep *steps, uint32_t n) {
+    bool lazy = false;
+    for (uint32_t i = n; i-- > 0;) {
+        if (steps[i].op == TQP_STEP_FILTER) {
+            steps[i].imm[0].i = lazy;
+            lazy = true;
+        } else {
+            lazy &= is_cheap(&steps[i]);
+        }
+    }
+}
+
 static void mark_defined(uint16_t *reg, void *arg) {
     ((uint8_t *)arg)[*reg] = 1;
 }
@@ -170,6 +190,7 @@ void tqp_bind_finish(TqpBinder *b, TqpSink *sink) {
             set_live(b, &u, &al, defined, s, i);
         release(&al, &u, old, i);
     }
+    mark_lazy(steps, n);
     visit_sink(sink, rename_reg, &al);
     b->pipelines[b->npipelines++] = (TqpPipeline){.from_result = b->source.from_result,
                                                   .source = b->source.index,

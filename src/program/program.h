@@ -25,7 +25,10 @@ typedef struct TqpStep {
     TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
     const void *aux;
     uint32_t aux_count;
-    /* FILTER: registers computed before it and read after it (compaction moves them). */
+    /*
+     * FILTER: registers computed before it and read after it (compaction moves them); imm[0].i is 1
+     * when only cheap steps follow until the next FILTER, so that few rows must be left to compact.
+     */
     uint32_t nlive;
     const uint16_t *live;
 } TqpStep;

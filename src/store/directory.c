@@ -71,7 +71,7 @@ void tqp_file_sweep(int dirfd, const uint64_t *keep, uint32_t n) {
                 remove &= keep[i] != generation;
         }
         if (remove)
-            unlinkat(dirfd, e->d_name, 0);
+            (void)tqp_file_remove(dirfd, e->d_name);
     }
     closedir(list);
 }
@@ -162,7 +162,7 @@ TqpStatus tqp_store_drop(const char *dir, TqpError *err) {
     for (struct dirent *e; list != NULL && (e = readdir(list)) != NULL;) {
         if (is_dot(e->d_name) || strcmp(e->d_name, LOCK_NAME) == 0)
             continue;
-        if (unlinkat(dirfd, e->d_name, 0) != 0 && errno != ENOENT && status == TQP_OK)
+        if (tqp_file_remove(dirfd, e->d_name) != 0 && errno != ENOENT && status == TQP_OK)
             status = tqp_file_error(err, "remove", e->d_name);
     }
     if (list != NULL)

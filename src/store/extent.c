@@ -18,6 +18,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#define READ_SLICE ((uint64_t)4 << 20)
+
 /* A kernel before 5.14 does not know the advice: then an I/O error does raise SIGBUS. */
 static int populate(char *from, uint64_t bytes, int advice) {
     uint64_t skip = (uintptr_t)from % TQP_STORE_PAGE;
@@ -28,20 +30,39 @@ static int populate(char *from, uint64_t bytes, int advice) {
     return rc != 0 && errno != EINVAL ? -1 : 0;
 }
 
+/* Make bytes and their pad resident, slice by slice, and with `sum` find their checksum. */
+static TqpStatus read_in(const TqpGenerationFiles *f, char *from, uint64_t bytes, bool sum,
+                         uint32_t *crc, TqpError *err) {
+    *crc = 0;
+    for (uint64_t at = 0;; at += READ_SLICE) {
+        uint64_t left = bytes - at, n = left < READ_SLICE ? left : READ_SLICE;
+        bool last = n == left;
+        if (f->poll != NULL && f->poll->interrupted(f->poll->host))
+            return tqp_error_set(err, TQP_CANCELLED, "reading the cache was cancelled");
+        if (populate(from + at, n + (last ? TQP_CHUNK_PAD : 0), MADV_POPULATE_READ) != 0) {
+            TqpStatus status = errno == ENOMEM ? TQP_NO_MEMORY : TQP_IO;
+            return tqp_error_set(err, status, "could not read a chunk: %s",
+                                 status == TQP_IO ? "input/output error" : "out of memory");
+        }
+        if (sum)
+            *crc = tqp_checksum_crc32c(*crc, from + at, n);
+        if (last)
+            return TQP_OK;
+    }
+}
+
 TqpStatus tqp_extent_use(TqpGenerationFiles *f, const TqpDiskExtent *x, TqpExtentCheck check,
                          const void *arg, const char **data, TqpError *err) {
     TqpSegment *segment = &f->segments[x->segment];
     *data = segment->map + x->offset;
     if (__atomic_load_n(&segment->seen[x->slot], __ATOMIC_ACQUIRE) != 0)
         return TQP_OK;
-    if (populate(segment->map + x->offset, x->bytes + TQP_CHUNK_PAD, MADV_POPULATE_READ) != 0) {
-        TqpStatus status = errno == ENOMEM ? TQP_NO_MEMORY : TQP_IO;
-        return tqp_error_set(err, status, "could not read a chunk: %s",
-                             status == TQP_IO ? "input/output error" : "out of memory");
-    }
     uint8_t *ok = segment->ok != NULL ? &segment->ok[x->slot] : NULL;
-    if (ok == NULL || __atomic_load_n(ok, __ATOMIC_RELAXED) != 1) {
-        if (tqp_checksum_crc32c(0, *data, x->bytes) != x->crc)
+    bool sum = ok == NULL || __atomic_load_n(ok, __ATOMIC_RELAXED) != 1;
+    uint32_t crc;
+    TQP_TRY(read_in(f, segment->map + x->offset, x->bytes, sum, &crc, err));
+    if (sum) {
+        if (crc != x->crc)
             return tqp_error_set(err, TQP_CORRUPT, "checksum of chunk %u of %016llx is wrong",
                                  x->slot, (unsigned long long)segment->generation);
         TQP_TRY(check(arg, *data, err));

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,8 @@
 #include <unistd.h>
 
 #include "store/files.h"
+
+#define LARGE_FILE ((off_t)32 << 20)
 
 TqpStatus tqp_file_error(TqpError *err, const char *what, const char *name) {
     char text[96];
@@ -91,6 +95,39 @@ TqpStatus tqp_file_replace(int dirfd, const char *name, const char *temp, const 
     if (status != TQP_OK)
         unlinkat(dirfd, temp, 0);
     return status;
+}
+
+static void *close_file(void *fd) {
+    close((int)(intptr_t)fd);
+    return NULL;
+}
+
+void tqp_file_release(int fd) {
+    struct stat st;
+    sigset_t all, old;
+    pthread_t thread;
+    pthread_attr_t detached;
+    if (fstat(fd, &st) != 0 || st.st_nlink > 0 || st.st_size < LARGE_FILE ||
+        pthread_attr_init(&detached) != 0) {
+        close(fd);
+        return;
+    }
+    (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* as in every thread but the host's own */
+    if (pthread_create(&thread, &detached, close_file, (void *)(intptr_t)fd) != 0)
+        close(fd);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&detached);
+}
+
+int tqp_file_remove(int dirfd, const char *name) {
+    int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int rc = unlinkat(dirfd, name, 0), number = errno;
+    if (fd >= 0)
+        tqp_file_release(fd);
+    errno = number;
+    return rc;
 }
 
 TqpFileIdentity tqp_file_identity_of(const struct stat *st) {

@@ -31,6 +31,13 @@ TqpStatus tqp_file_write(int fd, const void *data, uint64_t bytes, uint64_t offs
 /* Write a small file: temporary name, fsync, rename.  Nothing is left behind on failure. */
 TqpStatus tqp_file_replace(int dirfd, const char *name, const char *temp, const void *data,
                            uint64_t bytes, TqpError *err) TQP_NODISCARD;
+/*
+ * Close a file.  The last close of an unlinked one gives back its pages, a tenth of a second for
+ * some 500 MB: a large one is closed by a thread that nobody waits for.
+ */
+void tqp_file_release(int fd);
+/* Unlink, and release what was behind the name. */
+int tqp_file_remove(int dirfd, const char *name);
 /* The whole of a file into malloc'ed memory; *data is NULL when it does not exist. */
 TqpStatus tqp_file_read(int dirfd, const char *name, void **data, uint64_t *bytes,
                         TqpFileIdentity *identity, TqpError *err) TQP_NODISCARD;
@@ -82,6 +89,7 @@ typedef struct TqpGenerationFiles {
     TqpStoreGroup *public_groups;
     uint64_t **cached; /* per group: the bitmap as re-stamped, malloc'ed as one block */
     uint64_t boot;
+    const TqpHostPoll *poll; /* may be NULL */
 } TqpGenerationFiles;
 
 /* store/manifest.c: structure of the bytes read, all offsets and counts; sets the pointers. */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define TQP_STORE_VERSION 1u
+#define TQP_STORE_VERSION 2u
 #define TQP_STORE_ENDIAN  0x01020304u
 
 #define TQP_SEGMENT_MAGIC  UINT64_C(0x004d474553505154) /* "TQPSEGM" */

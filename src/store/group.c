@@ -207,6 +207,7 @@ static TqpStatus build(GroupImage *im, TqpStage *const *stages, TqpError *err) {
     TqpDiskChunk *chunks = im->scratch->chunks;
     TQP_TRY(encode_meta(im));
     for (uint32_t c = 0; c < w->ncolumns; c++) {
+        TQP_TRY(tqp_writer_poll(w, err));
         if (stages[c] != NULL)
             TQP_TRY(encode_column(im, c, stages[c], &chunks[c]));
         else
@@ -215,8 +216,8 @@ static TqpStatus build(GroupImage *im, TqpStage *const *stages, TqpError *err) {
     if (im->nslots > 0) {
         uint64_t offset;
         uint32_t slot;
-        TQP_TRY(tqp_writer_append(w, im->scratch->image.data, im->bytes, im->nslots, &offset, &slot,
-                                  err));
+        TQP_TRY(tqp_writer_place(w, im->bytes, im->nslots, &offset, &slot, err));
+        TQP_TRY(tqp_writer_write(w, im->scratch->image.data, im->bytes, offset, err));
         place_extent(&im->group.meta, offset, slot);
         for (uint32_t c = 0; c < w->ncolumns; c++)
             if (chunks[c].state == TQP_DISK_PRESENT)

@@ -44,7 +44,7 @@ typedef struct TqpRankOrder {
     uint32_t collation;
     TqpStoreCompare compare; /* NULL: bytes */
     void *host;
-    const TqpHostPoll *poll; /* may be NULL */
+    const TqpHostPoll *poll; /* may be NULL: then the interner's */
 } TqpRankOrder;
 
 /*

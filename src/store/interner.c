@@ -9,6 +9,8 @@
 #include "store/intern.h"
 #include "store/stage.h"
 
+#define POLL_EVERY 8192 /* entries */
+
 struct TqpInterner {
     pthread_mutex_t lock;
     TqpBroker *broker;
@@ -24,6 +26,7 @@ struct TqpInterner {
     TqpBuffer slots;  /* uint32_t: code + 1, 0 = free */
     uint32_t nslots;
     TqpArena strings; /* of entries that are not base's */
+    const TqpHostPoll *poll;
 };
 
 TqpInterner *tqp_interner_create(const TqpDict *base, uint32_t max_entries, uint64_t max_bytes,
@@ -52,6 +55,14 @@ void tqp_interner_destroy(TqpInterner *in) {
     tqp_arena_free(&in->strings);
     pthread_mutex_destroy(&in->lock);
     free(in);
+}
+
+void tqp_interner_set_poll(TqpInterner *in, const TqpHostPoll *poll) {
+    in->poll = poll;
+}
+
+static bool cancelled(const TqpInterner *in, uint32_t code) {
+    return code % POLL_EVERY == 0 && in->poll != NULL && in->poll->interrupted(in->poll->host);
 }
 
 static uint32_t free_slot(const TqpInterner *in, uint32_t hash) {
@@ -99,6 +110,8 @@ static TqpStatus seed(TqpInterner *in) {
     uint32_t n = in->base != NULL ? in->base->count : 0;
     TQP_TRY(reserve(in, n + 1));
     for (uint32_t code = in->count; code < n; code++) {
+        if (cancelled(in, code))
+            return TQP_CANCELLED; /* the next use goes on from here */
         TqpView v = tqp_dict_view(in->base, code);
         uint32_t hash = tqp_intern_hash(v.data, v.len);
         append(in, free_slot(in, hash), v, hash);
@@ -215,6 +228,8 @@ static TqpStatus copy_out(TqpInterner *in, TqpArena *a, TqpDict *dict) {
     const TqpView *views = in->views.data;
     uint32_t at = 0;
     for (uint32_t code = 0; code < in->count; code++) {
+        if (cancelled(in, code))
+            return TQP_CANCELLED;
         offsets[code] = at;
         memcpy(bytes + at, views[code].data, views[code].len);
         at += views[code].len;
@@ -271,6 +286,6 @@ TqpStatus tqp_intern_freeze(TqpInterner *in, TqpArena *a, const TqpRankOrder *or
 
 TqpStatus tqp_interner_dict(TqpInterner *in, TqpArena *a, uint32_t collation,
                             TqpStoreCompare compare, void *host, TqpDict *dict, TqpError *err) {
-    TqpRankOrder order = {collation, compare, host, NULL};
+    TqpRankOrder order = {collation, compare, host, in->poll};
     return tqp_intern_freeze(in, a, &order, dict, err);
 }

@@ -12,11 +12,7 @@
 #include "store/intern.h"
 #include "store/writer.h"
 
-static TqpStatus check_poll(const TqpStorePublish *p, TqpError *err) {
-    if (p->poll != NULL && p->poll->interrupted(p->poll->host))
-        return tqp_error_set(err, TQP_CANCELLED, "the build was cancelled");
-    return TQP_OK;
-}
+#define DICT_SLICE ((uint64_t)1 << 20)
 
 /* ---- dictionaries ---- */
 
@@ -29,33 +25,52 @@ static bool uses_dict(const TqpStoreWriter *w, uint32_t column) {
     return false;
 }
 
-static TqpStatus write_dict(TqpStoreWriter *w, uint32_t c, const TqpDict *dict, TqpArena *a,
-                            TqpDiskColumn *disk, TqpError *err) {
-    uint32_t text = dict->offsets[dict->count];
-    uint64_t codes = (uint64_t)dict->count * sizeof(uint32_t);
-    uint64_t stagger = (uint64_t)c * TQP_STAGGER % TQP_STORE_PAGE, offset;
-    TqpDictLayout l = tqp_dict_layout(dict->count, text, dict->rank != NULL);
-    uint32_t slot;
-    char *image = tqp_arena_zalloc(a, stagger + l.bytes + TQP_CHUNK_PAD);
-    if (image == NULL)
-        return tqp_error_set(err, a->failed, "no memory for a dictionary");
-    char *memory = image + stagger;
-    memcpy(memory + l.offsets, dict->offsets, codes + sizeof(uint32_t));
-    if (dict->rank != NULL) {
-        memcpy(memory + l.rank, dict->rank, codes);
-        memcpy(memory + l.by_rank, dict->by_rank, codes);
+/* A dictionary on its way to its place, section after section; between them the file has zeros. */
+typedef struct DictOutput {
+    TqpStoreWriter *w;
+    uint64_t place, at; /* in the file; bytes of the dictionary that the checksum covers */
+    uint32_t crc;
+} DictOutput;
+
+static TqpStatus put_section(DictOutput *out, uint64_t offset, const void *data, uint64_t bytes,
+                             TqpError *err) {
+    static const char zeros[64] = {0};
+    out->crc = tqp_checksum_crc32c(out->crc, zeros, offset - out->at);
+    out->at = offset + bytes;
+    for (const char *from = data; bytes > 0;) {
+        uint64_t n = bytes < DICT_SLICE ? bytes : DICT_SLICE;
+        out->crc = tqp_checksum_crc32c(out->crc, from, n);
+        TQP_TRY(tqp_writer_write(out->w, from, n, out->place + offset, err));
+        from += n;
+        offset += n;
+        bytes -= n;
     }
-    memcpy(memory + l.text, dict->bytes, text);
-    TQP_TRY(tqp_writer_append(w, image, stagger + l.bytes + TQP_CHUNK_PAD, 1, &offset, &slot, err));
+    return TQP_OK;
+}
+
+static TqpStatus write_dict(TqpStoreWriter *w, uint32_t c, const TqpDict *dict, TqpDiskColumn *disk,
+                            TqpError *err) {
+    uint32_t text = dict->offsets[dict->count], slot;
+    uint64_t codes = (uint64_t)dict->count * sizeof(uint32_t), offset;
+    uint64_t stagger = (uint64_t)c * TQP_STAGGER % TQP_STORE_PAGE;
+    TqpDictLayout l = tqp_dict_layout(dict->count, text, dict->rank != NULL);
+    TQP_TRY(tqp_writer_place(w, stagger + l.bytes + TQP_CHUNK_PAD, 1, &offset, &slot, err));
+    DictOutput out = {.w = w, .place = offset + stagger};
+    TQP_TRY(put_section(&out, l.offsets, dict->offsets, codes + sizeof(uint32_t), err));
+    if (dict->rank != NULL) {
+        TQP_TRY(put_section(&out, l.rank, dict->rank, codes, err));
+        TQP_TRY(put_section(&out, l.by_rank, dict->by_rank, codes, err));
+    }
+    TQP_TRY(put_section(&out, l.text, dict->bytes, text, err));
     disk->dict_flags = TQP_DISK_DICT | (dict->rank != NULL ? TQP_DISK_RANKS : 0) |
                        (dict->ranked ? TQP_DISK_ORDERED : 0);
     disk->dict_count = dict->count;
     disk->dict_text = text;
-    disk->dict = (TqpDiskExtent){.offset = offset + stagger,
+    disk->dict = (TqpDiskExtent){.offset = out.place,
                                  .bytes = l.bytes,
                                  .segment = TQP_OWN_SEGMENT,
                                  .slot = slot,
-                                 .crc = tqp_checksum_crc32c(0, memory, l.bytes)};
+                                 .crc = out.crc};
     return TQP_OK;
 }
 
@@ -78,7 +93,7 @@ static TqpStatus publish_dict(TqpStoreWriter *w, uint32_t c, const TqpStorePubli
     tqp_arena_init(&a, w->broker);
     TqpStatus status = tqp_intern_freeze(w->interners[c], &a, &order, &dict, err);
     if (status == TQP_OK)
-        status = write_dict(w, c, &dict, &a, disk, err);
+        status = write_dict(w, c, &dict, disk, err);
     tqp_arena_free(&a);
     return status;
 }
@@ -92,7 +107,7 @@ static TqpStatus publish_columns(TqpStoreWriter *w, const TqpStorePublish *p, Tq
                                   .kind = (uint32_t)column->type.kind,
                                   .scale = column->type.scale,
                                   .collation = column->type.collation};
-        TQP_TRY(check_poll(p, err));
+        TQP_TRY(tqp_writer_poll(w, err));
         if (w->interners[c] != NULL && uses_dict(w, c))
             TQP_TRY(publish_dict(w, c, p, &disk[c], err));
     }
@@ -241,13 +256,13 @@ static TqpStatus publish(TqpStoreWriter *w, const TqpStorePublish *p, ManifestPa
                          TqpError *err) {
     TQP_TRY(order_groups(w, m->order, err));
     TQP_TRY(publish_columns(w, p, m->columns, err));
-    TQP_TRY(check_poll(p, err));
+    TQP_TRY(tqp_writer_poll(w, err));
     if (w->fd >= 0) {
         TQP_TRY(publish_segment(w, &m->segments[0], err));
         m->nsegments = 1;
     }
     number_extents(w, m);
-    TQP_TRY(check_poll(p, err));
+    TQP_TRY(tqp_writer_poll(w, err));
     TQP_TRY(write_manifest(w, p, m, err));
     w->finished = true;
     if (fsync(w->dirfd) != 0)
@@ -264,6 +279,7 @@ TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *p, T
     }
     if (w->finished || w->renamed)
         return tqp_error_set(err, TQP_INVALID, "the build was finished before");
+    tqp_store_writer_set_poll(w, p->poll);
     size_t nbase = w->base != NULL ? w->base->files->nsegments : 0;
     ManifestParts m = {0};
     m.segments = calloc(nbase + 1, sizeof *m.segments);

@@ -5,7 +5,7 @@
  */
 #include "store/intern.h"
 
-#define POLL_EVERY 1024 /* comparisons */
+#define POLL_EVERY 512 /* comparisons, of some microseconds at most but for long strings */
 
 typedef struct Sorter {
     const TqpView *views;
@@ -23,13 +23,13 @@ int tqp_intern_compare_bytes(TqpView a, TqpView b) {
 
 static bool less(Sorter *s, uint32_t x, uint32_t y) {
     TqpView a = s->views[x], b = s->views[y];
-    if (s->by_bytes)
-        return tqp_intern_compare_bytes(a, b) < 0;
     const TqpHostPoll *poll = s->order->poll;
-    if (poll != NULL && ++s->compared % POLL_EVERY == 0 && poll->interrupted(poll->host))
+    if (++s->compared % POLL_EVERY == 0 && poll != NULL && poll->interrupted(poll->host))
         s->cancelled = true;
     if (s->cancelled)
         return false;
+    if (s->by_bytes)
+        return tqp_intern_compare_bytes(a, b) < 0;
     int c = s->order->compare(s->order->host, s->order->collation, a, b);
     return c != 0 ? c < 0 : tqp_intern_compare_bytes(a, b) < 0;
 }

@@ -249,6 +249,10 @@ int tqp_store_find_column(const TqpGeneration *gen, int32_t attnum, uint64_t ide
     return -1;
 }
 
+void tqp_store_set_poll(TqpGeneration *gen, const TqpHostPoll *poll) {
+    gen->files->poll = poll;
+}
+
 void tqp_store_set_boot(TqpGeneration *gen, uint64_t boot) {
     TqpGenerationFiles *f = gen->files;
     if (boot == 0 || f->boot == boot)

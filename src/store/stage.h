@@ -27,7 +27,7 @@ struct TqpStage {
     uint64_t text_bytes;
 };
 
-#define TQP_CHUNK_PAD  64 /* readable bytes after the last section of a chunk */
+#define TQP_CHUNK_PAD  TQP_TENSOR_PAD /* readable bytes after the last section of a chunk */
 #define TQP_CHUNK_NONE UINT64_MAX
 
 /* Offsets of the sections of a chunk, each 64-byte aligned, TQP_CHUNK_NONE when absent. */

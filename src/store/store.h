@@ -50,6 +50,8 @@ typedef int (*TqpStoreCompare)(void *host, uint32_t collation, TqpView a, TqpVie
 TqpInterner *tqp_interner_create(const TqpDict *base, uint32_t max_entries, uint64_t max_bytes,
                                  TqpBroker *broker);
 void tqp_interner_destroy(TqpInterner *in);
+/* Asked while much is copied or ordered, by whichever thread does it.  NULL: nobody is asked. */
+void tqp_interner_set_poll(TqpInterner *in, const TqpHostPoll *poll);
 /* Codes of n strings; false when the limits would be exceeded (then none was added). */
 bool tqp_interner_codes(TqpInterner *in, uint32_t n, const TqpView *strings, uint32_t *codes);
 /* Entries, the base's included: more than base->count means that new strings were seen. */
@@ -57,7 +59,7 @@ uint32_t tqp_interner_count(TqpInterner *in);
 /*
  * Freeze into a TqpDict in the arena with ranks from `compare` (called by this thread; NULL or
  * collation 0: bytes).  Strings are copied into the arena; but when nothing was added to a ranked
- * base, *dict is the base itself.  Nobody may add meanwhile.
+ * base, *dict is the base itself.  Nobody may add meanwhile.  TQP_CANCELLED: the poll said so.
  */
 TqpStatus tqp_interner_dict(TqpInterner *in, TqpArena *a, uint32_t collation,
                             TqpStoreCompare compare, void *host, TqpDict *dict,
@@ -118,6 +120,11 @@ TqpStatus tqp_store_dict(TqpGeneration *gen, uint32_t column, const TqpDict **di
  * processes: small shared files beside the segments remember them.
  */
 void tqp_store_set_boot(TqpGeneration *gen, uint64_t boot);
+/*
+ * Asked while a chunk or dictionary is read in and checked for the first time, by the thread that
+ * wants it, which then gets TQP_CANCELLED.  NULL, as at the beginning: nobody is asked.
+ */
+void tqp_store_set_poll(TqpGeneration *gen, const TqpHostPoll *poll);
 
 /* ---- building ---- */
 
@@ -140,11 +147,16 @@ TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t
  */
 TqpStatus tqp_store_writer_add(TqpStoreWriter *w, const TqpStoreGroup *meta, int32_t base_group,
                                TqpStage *const *stages, TqpError *err) TQP_NODISCARD;
+/*
+ * Asked by every thread that adds, between slices of a few milliseconds: it must be thread-safe.
+ * Once it has said so, adding returns TQP_CANCELLED and the build cannot be finished.
+ */
+void tqp_store_writer_set_poll(TqpStoreWriter *w, const TqpHostPoll *poll);
 typedef struct TqpStorePublish {
     uint64_t timeline, max_lsn;
     TqpStoreCompare compare; /* ranks of dictionaries */
     void *host;
-    const TqpHostPoll *poll; /* may be NULL */
+    const TqpHostPoll *poll; /* may be NULL; asked instead of the writer's from now on */
 } TqpStorePublish;
 /* Rank dictionaries, fsync, write the manifest, rename, remove files no longer named. */
 TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *publish,

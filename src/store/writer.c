@@ -14,6 +14,7 @@
 
 /* Above so many segments the small ones of a base are copied together. */
 #define MANY_SEGMENTS 32
+#define WRITE_SLICE   ((uint64_t)1 << 20)
 
 void tqp_writer_temp_name(char name[TQP_FILE_NAME], uint64_t generation) {
     char segment[TQP_FILE_NAME - 4];
@@ -30,6 +31,19 @@ static uint64_t make_nonce(void) {
     return tqp_hash_combine((uint64_t)now.tv_sec << 30 ^ (uint64_t)now.tv_nsec, (uint64_t)getpid());
 }
 
+void tqp_store_writer_set_poll(TqpStoreWriter *w, const TqpHostPoll *poll) {
+    w->poll = poll;
+    for (uint32_t c = 0; c < w->ncolumns; c++)
+        if (w->interners[c] != NULL)
+            tqp_interner_set_poll(w->interners[c], poll);
+}
+
+TqpStatus tqp_writer_poll(const TqpStoreWriter *w, TqpError *err) {
+    if (w->poll != NULL && w->poll->interrupted(w->poll->host))
+        return tqp_error_set(err, TQP_CANCELLED, "the build was cancelled");
+    return TQP_OK;
+}
+
 void tqp_store_writer_destroy(TqpStoreWriter *w) {
     char name[TQP_FILE_NAME];
     if (w == NULL)
@@ -42,7 +56,7 @@ void tqp_store_writer_destroy(TqpStoreWriter *w) {
                 tqp_writer_temp_name(name, w->generation);
             unlinkat(w->dirfd, name, 0);
         }
-        close(w->fd);
+        tqp_file_release(w->fd);
     }
     for (TqpWriterScratch *s = w->idle, *next; s != NULL; s = next) {
         next = s->next;
@@ -217,8 +231,8 @@ static TqpStatus open_segment(TqpStoreWriter *w, TqpError *err) {
     return w->fd >= 0 ? TQP_OK : tqp_file_error(err, "create", name);
 }
 
-TqpStatus tqp_writer_append(TqpStoreWriter *w, const void *image, uint64_t bytes, uint32_t nslots,
-                            uint64_t *offset, uint32_t *slot, TqpError *err) {
+TqpStatus tqp_writer_place(TqpStoreWriter *w, uint64_t bytes, uint32_t nslots, uint64_t *offset,
+                           uint32_t *slot, TqpError *err) {
     pthread_mutex_lock(&w->mutex);
     TqpStatus status = open_segment(w, err);
     *offset = w->end;
@@ -226,10 +240,24 @@ TqpStatus tqp_writer_append(TqpStoreWriter *w, const void *image, uint64_t bytes
     w->end += (bytes + TQP_STORE_PAGE - 1) / TQP_STORE_PAGE * TQP_STORE_PAGE;
     w->nslots += nslots;
     pthread_mutex_unlock(&w->mutex);
-    if (status == TQP_OK)
-        status = tqp_file_write(w->fd, image, bytes, *offset, "segment", err);
-    /* Write-back begins now, so that the fsync at the end is short.  Only a hint. */
-    if (status == TQP_OK)
-        (void)sync_file_range(w->fd, (off_t)*offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
     return status;
+}
+
+/*
+ * The copy into the page cache runs at some 100 MB/s on a bad day, hence the slices.  Write-back
+ * of each begins at once, so that the fsync at the end is short; that is only a hint.
+ */
+TqpStatus tqp_writer_write(TqpStoreWriter *w, const void *data, uint64_t bytes, uint64_t offset,
+                           TqpError *err) {
+    const char *from = data;
+    while (bytes > 0) {
+        uint64_t n = bytes < WRITE_SLICE ? bytes : WRITE_SLICE;
+        TQP_TRY(tqp_writer_poll(w, err));
+        TQP_TRY(tqp_file_write(w->fd, from, n, offset, "segment", err));
+        (void)sync_file_range(w->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+        from += n;
+        bytes -= n;
+        offset += n;
+    }
+    return TQP_OK;
 }

@@ -24,6 +24,7 @@ struct TqpStoreWriter {
     int dirfd, lock;
     TqpGeneration *base;
     TqpBroker *broker;
+    const TqpHostPoll *poll; /* of all threads that add; then of the one that finishes */
     uint64_t generation, nonce;
     uint32_t ncolumns;
     TqpStoreColumn *columns;
@@ -47,12 +48,17 @@ struct TqpStoreWriter {
 };
 
 void tqp_writer_temp_name(char name[TQP_FILE_NAME], uint64_t generation);
+/* TQP_CANCELLED when the poll says so. */
+TqpStatus tqp_writer_poll(const TqpStoreWriter *w, TqpError *err) TQP_NODISCARD;
 /*
- * Append an image to the segment, page-aligned; gives its place and the first of its nslots slots.
- * Thread-safe.
+ * A place of so many bytes in the segment, page-aligned, and the first of its nslots slots; what is
+ * not written of it reads as zeros.  Thread-safe.
  */
-TqpStatus tqp_writer_append(TqpStoreWriter *w, const void *image, uint64_t bytes, uint32_t nslots,
-                            uint64_t *offset, uint32_t *slot, TqpError *err) TQP_NODISCARD;
+TqpStatus tqp_writer_place(TqpStoreWriter *w, uint64_t bytes, uint32_t nslots, uint64_t *offset,
+                           uint32_t *slot, TqpError *err) TQP_NODISCARD;
+/* Write into a place, asking the poll in between. */
+TqpStatus tqp_writer_write(TqpStoreWriter *w, const void *data, uint64_t bytes, uint64_t offset,
+                           TqpError *err) TQP_NODISCARD;
 const TqpDiskChunk *tqp_writer_base_chunk(const TqpStoreWriter *w, int32_t base_group,
                                           uint32_t column); /* or NULL */
 

@@ -93,6 +93,12 @@ static inline TqpView tqp_dict_view(const TqpDict *d, uint32_t code) {
  *  PLAIN  FLOAT class (F32/F64) and BOOL class (lane MASK: a bitmap)
  *  BYTES  TEXT class: row i is bytes[offsets[i] .. offsets[i+1])
  */
+/*
+ * Readable bytes after the last value, whatever they hold: kernels read whole vectors, up to the
+ * next multiple of 64 values, so that a register may point into a column.
+ */
+#define TQP_TENSOR_PAD 1024
+
 typedef enum TqpEncoding {
     TQP_ENC_CONST,
     TQP_ENC_FOR,
@@ -106,7 +112,7 @@ typedef struct TqpTensor {
     TqpLane lane;
     uint32_t nrows;
     int64_t base;
-    const void *data;        /* codes or plain values; 64 readable bytes follow the last one */
+    const void *data;        /* codes or plain values; TQP_TENSOR_PAD readable bytes follow */
     const uint32_t *offsets; /* BYTES: nrows + 1 */
     const char *bytes;       /* BYTES */
     const uint64_t

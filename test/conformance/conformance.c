@@ -267,11 +267,11 @@ static void run_case(Case *c, const TqpBackend *const *cpus, Tally *tally) {
 }
 
 static void run_op(TqpStepOp op, TqpLane lane, const TqpBackend *const *cpus, Tally *tally) {
-    static const uint32_t sizes[] = {0, 1, 7, 8, 63, 64, 65, 127, 128, 1000, 4096};
+    static const uint32_t sizes[] = {0, 1, 7, 8, 63, 64, 65, 127, 128, 1000, 4096, TQP_TILE_MAX};
     uint64_t seed = (uint64_t)op * 100 + lane, failed = tally->failed;
     for (uint32_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
         for (uint32_t k = 0; k < STYLE_COUNT * 2 * shape_of(op)->variants; k++) {
-            if (sizes[s] > 1000 && k >= STYLE_COUNT * 4)
+            if (sizes[s] > 1000 && k >= STYLE_COUNT * (sizes[s] > 4096 ? 2 : 4))
                 break; /* large ones take long, and differ only in the number of words */
             Case c = {.op = op, .lane = lane, .n = sizes[s], .style = (Style)(k % STYLE_COUNT)};
             c.random.state = (seed * 100 + s) * 1000 + k;

@@ -22,6 +22,7 @@ typedef enum Style {
     STYLE_FULL,     /* any bits */
     STYLE_EXTREMES, /* least, greatest, around 0; NaN, infinities, denormals */
     STYLE_FEW,      /* three distinct values */
+    STYLE_GREATEST, /* nothing but the greatest value: narrow running sums overflow */
     STYLE_COUNT
 } Style;
 

@@ -111,6 +111,8 @@ static double random_float(Case *c, bool single) {
     uint64_t bits = random_u64(&c->random);
     if (c->style == STYLE_EXTREMES)
         return extremes[bits % (sizeof(extremes) / sizeof(extremes[0]))];
+    if (c->style == STYLE_GREATEST)
+        return single ? FLT_MAX : DBL_MAX;
     if (c->style == STYLE_FEW)
         return (double)(bits % 3) - 1.0;
     if (c->style == STYLE_SMALL)
@@ -131,6 +133,8 @@ static TqpInt128 random_int(Case *c, uint32_t bytes, bool is_signed) {
     TqpUint128 sign = (TqpUint128)1 << (8 * bytes - 1);
     if (c->style == STYLE_FULL)
         return (TqpInt128)(bits >> random_below(&c->random, 8 * bytes));
+    if (c->style == STYLE_GREATEST)
+        return (TqpInt128)(is_signed ? sign - 1 : 2 * sign - 1);
     if (c->style == STYLE_FEW)
         return (TqpInt128)(bits % 3) + (is_signed ? -1 : 0);
     if (c->style == STYLE_SMALL)

@@ -54,11 +54,12 @@ def difference(query, left, right):
     exact = [item.exact for item in query.items]
     rows_l = [tuple(_normal(v, t) for v, t in zip(row, types_l)) for row in rows_l]
     rows_r = [tuple(_normal(v, t) for v, t in zip(row, types_r)) for row in rows_r]
-    if query.order:
-        columns = [p - 1 for p, _ in query.order]
-        for i, (a, b) in enumerate(zip(rows_l, rows_r)):
-            if any(a[c] != b[c] for c in columns):
-                return f"order differs at row {i + 1}: {a} against {b}"
+    columns = [p - 1 for p in query.leading_positions()]
+    if query.totally_ordered() and all(exact):
+        columns = range(len(exact))
+    for i, (a, b) in enumerate(zip(rows_l, rows_r)):
+        if any(a[c] != b[c] for c in columns):
+            return f"order differs at row {i + 1}: {a} against {b}"
     if not _sorted_match(rows_l, rows_r, types_l, exact):
         only_l = list((Counter(rows_l) - Counter(rows_r)).items())[:3]
         only_r = list((Counter(rows_r) - Counter(rows_l)).items())[:3]

@@ -1,11 +1,11 @@
 """The differential test: the same SQL under the same snapshot, tqp off and forced on.
 
-usage: diff.py [-n QUERIES] [-s SEED] [-m LEAST_SHARE] [--keep-going]
+usage: diff.py [-n QUERIES] [-s SEED] [-m LEAST_SHARE] [--keep-going] [--rows LARGEST]
 
 Tables of every type are made and partly loaded into the cache; queries are generated and run under
 one REPEATABLE READ snapshot each while a second session keeps changing the tables and vacuuming.
-Fails when a result differs, when the server is lost, or when fewer than LEAST_SHARE of the queries
-ran on the engine (a silent fallback proves nothing). What differs is shrunk and printed.
+Fails when a result or an error differs, when the server is lost, or when fewer than LEAST_SHARE of
+the queries ran on the engine (a silent fallback proves nothing). What differs is shrunk and printed.
 """
 
 import argparse
@@ -18,148 +18,173 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import libpq  # noqa: E402
-from compare import difference  # noqa: E402
+import settings  # noqa: E402
+from execute import FORMS, PREPARED_FORMS, Comparer  # noqa: E402
 from queries import Generator  # noqa: E402
-from tables import random_table  # noqa: E402
+from tables import REWRITABLE_ROWS, added_column, random_table  # noqa: E402
 
-SIZES = [0, 1, 63, 200, 3000, 20000, 90000]
+# Rows of each table and how often queries take it; 65,536 rows make a row group.
+SIZES = {0: 2, 1: 2, 63: 4, 200: 5, 3000: 12, 3001: 12, 20000: 9, 90000: 3, 200000: 2}
 
 
 class Run:
     """One seed: tables, connections, counts."""
 
-    def __init__(self, seed):
-        self.rng = random.Random(seed)
-        self.reader, self.writer = libpq.Connection(), libpq.Connection()
-        self.outcomes, self.reasons = Counter(), Counter()
-        self.tables = []
-        self.failures = 0
+    def __init__(self, seed, largest):
+        self.seed, self.rng = seed, random.Random(seed)
+        self.sizes = {rows: weight for rows, weight in SIZES.items() if rows <= largest}
+        self.outcomes, self.reasons, self.forms, self.errors = (Counter() for _ in range(4))
+        self.tables, self.failures, self.last_entry = [], 0, None
+        self.connect()
 
-    def setup(self, seed):
+    def connect(self):
+        """Open both sessions."""
+        self.reader, self.writer = libpq.Connection(), libpq.Connection()
+        for statement in ("SET extra_float_digits = 1", "SET max_parallel_workers_per_gather = 0"):
+            self.reader.execute(statement)
+        self.current = {}
+        self.comparer = Comparer(self.reader, self.errors)
+
+    def setup(self):
         """Create the tables; some are vacuumed and loaded, some are not."""
-        self.reader.execute(f"SELECT setseed({random.Random(seed).random()})")
-        self.reader.execute("SET extra_float_digits = 1")
-        self.reader.execute("SET max_parallel_workers_per_gather = 0")
-        for i, rows in enumerate(SIZES):
+        self.reader.execute(f"SELECT setseed({random.Random(self.seed).random()})")
+        for i, rows in enumerate(self.sizes):
             name = f"t{i}"
             table = random_table(self.rng, name, rows)
             self.reader.execute(f"DROP TABLE IF EXISTS {name}")
             for statement in table.create():
-                self.create(statement)
-            self.reader.execute(f"VACUUM ANALYZE {name}")
-            if self.rng.random() < 0.6:
+                self.reader.execute(statement)
+            if self.rng.random() < 0.9:
+                self.reader.execute(f"VACUUM ANALYZE {name}")
+            if self.rng.random() < 0.6 and not table.unlogged:
                 self.reader.execute(f"SELECT * FROM tqp.load('{name}')")
             self.tables.append(table)
 
-    def create(self, statement):
-        """A filling statement may overflow a narrow type on purpose-made extremes: report it."""
-        self.reader.execute(statement)
-
-    def disturb(self):
-        """The other session changes a table, or vacuums it, or loads it."""
+    def disturb(self, locks=True):
+        """The other session changes a table, or vacuums it, or loads it. locks: may it take locks
+        that wait for readers?"""
         rng, table = self.rng, self.rng.choice(self.tables)
         name = table.name
-        statement = rng.choice([
-            f"UPDATE {name} SET c0 = c0 + 1 WHERE ctid IN (SELECT ctid FROM {name} WHERE c0 = 2 LIMIT 5)",
+        some = f"ctid IN (SELECT ctid FROM {name} WHERE c0 = {rng.randint(0, 5)} LIMIT 5)"
+        choices = [
+            f"UPDATE {name} SET c0 = c0 + 1 WHERE {some}",
+            f"UPDATE {name} SET c0 = NULL WHERE {some}",
             f"DELETE FROM {name} WHERE ctid IN (SELECT ctid FROM {name} LIMIT 2)",
-            table.insert(rng.choice([1, 3, 40]), start=rng.randint(1, 1000)),
-            f"VACUUM {name}", f"VACUUM {name}", f"SELECT * FROM tqp.load('{name}')",
-            f"BEGIN; {table.insert(3)}; ROLLBACK"])
-        self.writer.execute(statement)
+            f"DELETE FROM {name} WHERE {some}",
+            table.insert(rng.choice([1, 3, 40]), start=rng.randint(1, 1000)), table.insert_wide(),
+            f"VACUUM {name}", f"VACUUM {name}", f"VACUUM (FREEZE) {name}",
+            f"BEGIN; {table.insert(3)}; ROLLBACK",
+            f"BEGIN; {table.insert(2)}; SAVEPOINT a; {table.insert(2)}; ROLLBACK TO a; COMMIT"]
+        if not table.unlogged:
+            choices += [f"SELECT * FROM tqp.load('{name}')",
+                        f"SELECT * FROM tqp.load('{name}', ARRAY['c0'])"]
+        if locks and table.rows <= REWRITABLE_ROWS and rng.random() < 0.3:
+            choices = [f"VACUUM FULL {name}", f"SELECT tqp.unload('{name}')",
+                       f"BEGIN; TRUNCATE {name}; {table.insert(table.rows)}; COMMIT",
+                       f"ALTER TABLE {name} ALTER COLUMN c0 TYPE int8; "
+                       f"ALTER TABLE {name} ALTER COLUMN c0 TYPE int4"]
+            if len(table.columns) < 16:
+                column = added_column(rng, f"a{len(table.columns)}")
+                table.columns.append(column)
+                choices = [table.add(column)]
+        self.writer.execute(rng.choice(choices))
 
-    def result(self, sql):
-        """Rows and types, or the SQLSTATE as a string."""
-        self.reader.execute("SAVEPOINT s")
-        try:
-            outcome = self.reader.execute(sql)
-            self.reader.execute("RELEASE s")
-            return outcome
-        except libpq.Error as error:
-            self.reader.execute("ROLLBACK TO s")
-            return error.sqlstate
+    def note_outcome(self):
+        """How the last query went, from the query log."""
+        rows, _ = self.reader.execute(
+            "SELECT outcome, reason, at FROM tqp.query_log_entries() "
+            "WHERE pid = pg_backend_pid() AND query NOT LIKE '%query_log%' ORDER BY at DESC LIMIT 1")
+        outcome, reason, at = rows[0] if rows else ("not logged", None, None)
+        if at == self.last_entry:
+            outcome, reason = "not logged", None
+        self.last_entry = at
+        self.outcomes[outcome] += 1
+        if outcome != "offloaded":
+            self.reasons[f"{outcome}: {reason}"] += 1
 
-    def both(self, query, own_write=None, between=None):
-        """Run the query off and on under one snapshot; returns what differs, or None."""
-        self.reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    def compare(self, query, form, own_write=None, between=None, after=None):
+        """What differs, or None."""
+        if query.parameters is None:
+            return self.comparer.once(query, form, own_write, between)
+        executions = Generator.EXECUTIONS if self.fast else 2
+        return self.comparer.prepared(query, form, executions, own_write, between, after)
+
+    def shrink(self, query, form, own_write):
+        """The smallest query found that still differs, and a plain one if that does too."""
+        if query.parameters is None and form != "plain" and self.compare(query, "plain", own_write):
+            form = "plain"
+        progress = True
+        while progress:
+            progress = False
+            for candidate in query.smaller():
+                if self.compare(candidate, form, own_write):
+                    query, progress = candidate, True
+                    break
+        return query, form
+
+    def one(self, number):
+        """Generate and compare one query."""
+        rng = self.rng
+        table = rng.choices(self.tables, list(self.sizes.values()))[0]
+        self.fast = table.rows <= 20000
+        parameters = [] if rng.random() < 0.25 else None
+        query = Generator(rng, table, parameters, wild=rng.random() < 0.05).query()
+        form = rng.choice(FORMS if query.parameters is None else PREPARED_FORMS)
+        chosen = settings.random_settings(rng)
+        settings.apply(self.reader, chosen, self.current)
+        if rng.random() < 0.3:
+            self.disturb()
+        own_write = table.insert(5) if rng.random() < 0.1 else None
+        between = (lambda: self.disturb(False)) if rng.random() < 0.15 and not own_write else None
+        after = self.disturb if rng.random() < 0.5 else None
+        self.forms[form] += 1
         try:
-            if own_write:
-                self.reader.execute(own_write)
-            self.reader.execute("SET LOCAL tqp.enabled = off")
-            off = self.result(query.sql())
-            if between:
-                between()
-            self.reader.execute("SET LOCAL tqp.enabled = on")
-            self.reader.execute("SET LOCAL tqp.force = on")
-            on = self.result(query.sql())
-            return difference(query, off, on)
-        finally:
-            if self.reader.alive():
-                self.reader.execute("ROLLBACK")
+            found = self.compare(query, form, own_write, between, after)
+            self.note_outcome()
+            if found:
+                self.failures += 1
+                self.report(number, query, form, found, chosen, own_write)
+        except libpq.Lost as lost:
+            self.failures += 1
+            print(f"CRASHED (seed {self.seed}, query {number}, {form}): {lost}\n"
+                  f"  {settings.described(chosen)}\n  query:  {query.sql()}", flush=True)
+            self.reconnect()
+
+    def report(self, number, query, form, found, chosen, own_write):
+        """Shrink and print a difference."""
+        print(f"DIFFERS (seed {self.seed}, query {number}, {form}): {found}\n"
+              f"  {settings.described(chosen)}\n  query:  {query.sql()}", flush=True)
+        if own_write:
+            print(f"  after:  {own_write}")
+        small, form = self.shrink(query, form, own_write)
+        print(f"  shrunk: ({form}) {small.sql()}\n"
+              f"  now:    {self.compare(small, form, own_write)}", flush=True)
+        if small.parameters:
+            print("  parameters: " + ", ".join(p.sql_type for p in small.parameters))
 
     def reconnect(self):
         """After a crash: wait for recovery and connect again."""
         for _ in range(60):
             try:
                 time.sleep(1)
-                self.reader, self.writer = libpq.Connection(), libpq.Connection()
-                self.reader.execute("SET extra_float_digits = 1")
+                self.connect()
                 return
             except libpq.Lost:
                 continue
         raise libpq.Lost("the server did not come back")
 
-    def note_outcome(self):
-        """How the last query went, from the query log."""
-        rows, _ = self.reader.execute(
-            "SELECT outcome, reason FROM tqp.query_log_entries() "
-            "WHERE pid = pg_backend_pid() AND query NOT LIKE '%query_log%' ORDER BY at DESC LIMIT 1")
-        outcome, reason = rows[0] if rows else ("none", None)
-        self.outcomes[outcome] += 1
-        if outcome != "offloaded":
-            self.reasons[f"{outcome}: {reason}"] += 1
-
-    def shrink(self, query, own_write):
-        """The smallest query found that still differs."""
-        progress = True
-        while progress:
-            progress = False
-            for candidate in query.smaller():
-                if self.both(candidate, own_write):
-                    query, progress = candidate, True
-                    break
-        return query
-
-    def one(self, number, seed):
-        """Generate and compare one query."""
-        rng = self.rng
-        table = rng.choice(self.tables)
-        query = Generator(rng, table).query()
-        self.reader.execute(f"SET tqp.threads = {rng.choice([1, 2, 3])}")
-        if rng.random() < 0.15:
-            isa = rng.choice(["scalar", "auto"])
-            self.reader.execute(f"SET tqp.isa = {isa}")
-        if rng.random() < 0.3:
-            self.disturb()
-        own_write = table.insert(5) if rng.random() < 0.1 else None
-        between = self.disturb if rng.random() < 0.15 and not own_write else None
-        try:
-            found = self.both(query, own_write, between)
-        except libpq.Lost as lost:
-            self.failures += 1
-            print(f"CRASHED (seed {seed}, query {number}): {lost}\n  query:  {query.sql()}",
-                  flush=True)
-            self.reconnect()
-            return
-        self.note_outcome()
-        if found:
-            self.failures += 1
-            try:
-                small = self.shrink(query, own_write)
-            except libpq.Lost:
-                self.reconnect()
-                small = query
-            print(f"DIFFERS (seed {seed}, query {number}): {found}\n  query:  {query.sql()}\n"
-                  f"  shrunk: {small.sql()}\n  now:    {self.both(small, own_write)}", flush=True)
+    def tally(self, least_share):
+        """Print the counts; was enough run on the engine?"""
+        total = sum(self.outcomes.values())
+        share = self.outcomes["offloaded"] / max(1, total)
+        print(f"seed {self.seed}: {total} queries, {dict(self.outcomes)}, {share:.0%} on the engine, "
+              f"{self.failures} differ")
+        print(f"  forms: {dict(self.forms)}; errors alike: {dict(self.errors)}")
+        for reason, count in self.reasons.most_common(12):
+            print(f"  {count:5} {reason}")
+        if share < least_share:
+            print(f"too few ran on the engine: {share:.0%} < {least_share:.0%}")
+        return share >= least_share
 
 
 def main():
@@ -168,22 +193,17 @@ def main():
     parser.add_argument("-n", type=int, default=1000)
     parser.add_argument("-s", "--seed", type=int, default=1)
     parser.add_argument("-m", "--least-share", type=float, default=0.6)
+    parser.add_argument("--rows", type=int, default=max(SIZES))
     parser.add_argument("--keep-going", action="store_true")
     options = parser.parse_args()
-    run = Run(options.seed)
-    run.setup(options.seed)
+    run = Run(options.seed, options.rows)
+    run.setup()
     for number in range(1, options.n + 1):
-        run.one(number, options.seed)
+        run.one(number)
         if run.failures and not options.keep_going:
             break
-    share = run.outcomes["offloaded"] / max(1, sum(run.outcomes.values()))
-    print(f"seed {options.seed}: {sum(run.outcomes.values())} queries, {dict(run.outcomes)}, "
-          f"{share:.0%} on the engine, {run.failures} differ")
-    for reason, count in run.reasons.most_common(12):
-        print(f"  {count:5} {reason}")
-    if share < options.least_share:
-        print(f"too few ran on the engine: {share:.0%} < {options.least_share:.0%}")
-    return 1 if run.failures or share < options.least_share else 0
+    enough = run.tally(options.least_share)
+    return 0 if enough and not run.failures else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ _pq = ctypes.CDLL(_name)
 for _function, _result in [
     ("PQconnectdb", ctypes.c_void_p), ("PQstatus", ctypes.c_int),
     ("PQerrorMessage", ctypes.c_char_p), ("PQexec", ctypes.c_void_p),
+    ("PQprepare", ctypes.c_void_p), ("PQexecPrepared", ctypes.c_void_p),
     ("PQresultStatus", ctypes.c_int), ("PQresultErrorField", ctypes.c_char_p),
     ("PQresultErrorMessage", ctypes.c_char_p), ("PQntuples", ctypes.c_int),
     ("PQnfields", ctypes.c_int), ("PQgetvalue", ctypes.c_char_p),
@@ -44,7 +45,21 @@ class Connection:
 
     def execute(self, sql):
         """Run one statement; returns (rows of text or None, list of type OIDs)."""
-        result = ctypes.c_void_p(_pq.PQexec(self._conn, sql.encode()))
+        return self._take(_pq.PQexec(self._conn, sql.encode()), sql)
+
+    def prepare(self, name, sql, type_oids):
+        """Parse a statement by the extended protocol."""
+        oids = (ctypes.c_uint * len(type_oids))(*type_oids)
+        self._take(_pq.PQprepare(self._conn, name.encode(), sql.encode(), len(type_oids), oids), sql)
+
+    def execute_prepared(self, name, values):
+        """Execute a prepared statement with values as text or None."""
+        texts = (ctypes.c_char_p * len(values))(*[v if v is None else v.encode() for v in values])
+        return self._take(_pq.PQexecPrepared(self._conn, name.encode(), len(values), texts, None,
+                                             None, 0), name)
+
+    def _take(self, result, sql):
+        result = ctypes.c_void_p(result)
         try:
             status = _pq.PQresultStatus(result)
             if status not in (1, 2):

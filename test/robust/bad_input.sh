@@ -52,7 +52,7 @@ is "load of a materialized view" "$(q "SELECT (tqp.load('stored_view')).rows_cac
 is "load of a partition" "$(q "SELECT (tqp.load('parts_1')).rows_cached")" 0
 is "load of the same column twice" \
     "$(q "SELECT (tqp.load('plain', ARRAY['a', 'a'])).columns_cached")" 1
-raises "load of a table made in this transaction" 0A000 hint \
+raises "load of a table made in this transaction" 55000 hint \
     "CREATE TABLE made (a int); INSERT INTO made VALUES (1); SELECT tqp.load('made')"
 is "a query of a table made in this transaction" \
     "$(q "SET tqp.force = on; CREATE TABLE made (a int); INSERT INTO made VALUES (1);

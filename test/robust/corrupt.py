@@ -85,7 +85,7 @@ class Victim:
             "CREATE TABLE t (i int, low text, plain text, amount numeric(10,2), day date, "
             "f float8, n bigint)",
             f"INSERT INTO t SELECT g, 'v' || g % 7, md5(g::text), g % 1000 / 8.0, "
-            f"date '2020-01-01' + g % 90, g / 3.0, CASE WHEN g % 5 > 0 THEN g * 10000000000 END "
+            f"date '2020-01-01' + g % 90, g / 4.0, CASE WHEN g % 5 > 0 THEN g * 10000000000 END "
             f"FROM generate_series(1, {ROWS}) g", "VACUUM t")
         self.session.run("SET tqp.enabled = off")
         self.right = [self.session.rows(sql) for sql in QUERIES]

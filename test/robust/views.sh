@@ -67,7 +67,7 @@ q "SET tqp.force = on" "CREATE TABLE made AS SELECT k, sum(a) FROM t GROUP BY k"
 is "CREATE TABLE AS" "$(stats 'CREATE TABLE made')" "1|10"
 q "SET tqp.force = on" "COPY (SELECT a FROM t WHERE k = 9) TO STDOUT" >/dev/null
 is "COPY" "$(q "SELECT calls, rows FROM pg_stat_statements
-    WHERE query LIKE 'COPY (SELECT a%'")" "1|5000"
+    WHERE query LIKE 'COPY (SELECT a%' AND toplevel")" "1|5000"
 is "every top level statement once" "$(q "SELECT max(calls) FROM pg_stat_statements
     WHERE query LIKE 'SELECT s, count%' OR query LIKE 'CREATE TABLE made%'")" 1
 

@@ -71,7 +71,7 @@ static inline void make_row(Row *r, uint32_t i) {
 }
 
 static inline void *data_alloc(Data *data, size_t bytes) {
-    return tqp_arena_zalloc(&data->arena, bytes + 64);
+    return tqp_arena_zalloc(&data->arena, bytes + TQP_TENSOR_PAD);
 }
 
 static inline void set_valid(Data *data, TqpTensor *t, uint32_t i, bool null) {

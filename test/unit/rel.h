@@ -25,7 +25,7 @@ static inline TqpTensor rel_ints(TqpArena *a, TqpLane lane, int64_t base, uint32
                                  const int64_t *values, uint64_t nulls) {
     TqpTensor t = {.encoding = TQP_ENC_FOR, .lane = lane, .nrows = n, .base = base};
     uint32_t bytes = tqp_lane_bytes(lane);
-    char *data = tqp_arena_zalloc(a, (size_t)n * bytes + 128);
+    char *data = tqp_arena_zalloc(a, (size_t)n * bytes + TQP_TENSOR_PAD);
     for (uint32_t i = 0; i < n; i++) {
         if (i < 64 && (nulls >> i & 1)) {
             t.null_count++;
@@ -46,7 +46,7 @@ static inline TqpTensor rel_ints(TqpArena *a, TqpLane lane, int64_t base, uint32
 
 static inline TqpTensor rel_floats(TqpArena *a, uint32_t n, const double *values, uint64_t nulls) {
     TqpTensor t = {.encoding = TQP_ENC_PLAIN, .lane = TQP_LANE_F64, .nrows = n};
-    double *data = tqp_arena_zalloc(a, (size_t)n * 8 + 128);
+    double *data = tqp_arena_zalloc(a, (size_t)n * 8 + TQP_TENSOR_PAD);
     for (uint32_t i = 0; i < n; i++)
         data[i] = nulls >> i & 1 ? 0 : values[i];
     t.data = data;
@@ -56,7 +56,7 @@ static inline TqpTensor rel_floats(TqpArena *a, uint32_t n, const double *values
 
 static inline TqpTensor rel_bools(TqpArena *a, uint32_t n, uint64_t values, uint64_t nulls) {
     TqpTensor t = {.encoding = TQP_ENC_PLAIN, .lane = TQP_LANE_MASK, .nrows = n};
-    uint64_t *data = tqp_arena_zalloc(a, 256);
+    uint64_t *data = tqp_arena_zalloc(a, 256 + TQP_TENSOR_PAD);
     data[0] = values & ~nulls;
     t.data = data;
     t.validity = rel_validity(a, n, nulls);
@@ -80,7 +80,7 @@ static inline TqpDict *rel_dict(TqpArena *a, uint32_t n, const char *const *stri
 static inline TqpTensor rel_codes(TqpArena *a, const TqpDict *dict, uint32_t n,
                                   const uint8_t *codes, uint64_t nulls) {
     TqpTensor t = {.encoding = TQP_ENC_DICT, .lane = TQP_LANE_U8, .nrows = n, .dict = dict};
-    uint8_t *data = tqp_arena_zalloc(a, n + 128);
+    uint8_t *data = tqp_arena_zalloc(a, n + TQP_TENSOR_PAD);
     for (uint32_t i = 0; i < n; i++)
         data[i] = nulls >> i & 1 ? 0 : codes[i];
     t.data = data;

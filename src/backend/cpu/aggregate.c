@@ -11,6 +11,10 @@ typedef uint64_t DoubleU32, DoubleHighU32;
 typedef uint64_t DoubleI64; /* 32-bit halves, the upper one signed */
 typedef int64_t DoubleHighI64;
 
+/* The narrowest: 2 bytes of 255 in 16 bits, a register of 32 bytes at a time. */
+#define SUM_WORDS 128
+_Static_assert(SUM_WORDS * 2 * 255 <= UINT16_MAX, "lanes of sum_int.inc");
+
 #define TEMPLATE "backend/cpu/sum_int.inc"
 #include "backend/cpu/each_code.inc"
 #define LANE I64

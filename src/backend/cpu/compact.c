@@ -53,25 +53,50 @@ void TQP_KERNEL(COMPRESS_MASK, MASK)(const TqpKernelArgs *args) {
     *args->count = count;
 }
 
+#if ISA_AVX512
+/* Bytes 0..63 packed by the bits, widened 16 at a time: one branch for each 16 positions. */
+INLINE uint32_t put_positions(OutU32 *out, uint32_t at, uint64_t bits) {
+    static const uint8_t iota[64] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    uint32_t found = (uint32_t)__builtin_popcountll(bits);
+    __m512i packed = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(iota));
+    const __m512i base = _mm512_set1_epi32((int)at);
+    for (uint32_t k = 0;; k += 16) {
+        __m512i rows = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(packed));
+        _mm512_storeu_si512(out + k, _mm512_add_epi32(rows, base));
+        if (found <= k + 16)
+            return found;
+        packed = _mm512_alignr_epi64(packed, packed, 2);
+    }
+}
+#else
+/* Up to 8 positions 4 at a time without a branch on each, more one by one. */
+INLINE uint32_t put_positions(OutU32 *out, uint32_t at, uint64_t bits) {
+    uint32_t found = (uint32_t)__builtin_popcountll(bits);
+    if (found > 8) {
+        for (; bits != 0; bits &= bits - 1)
+            *out++ = at + (uint32_t)__builtin_ctzll(bits);
+        return found;
+    }
+    for (uint32_t k = 0; k < 8; k += 4) {
+        for (uint32_t j = k; j < k + 4; j++, bits &= bits - 1)
+            out[j] = at + (bits != 0 ? (uint32_t)__builtin_ctzll(bits) : 0);
+        if (found <= k + 4)
+            break;
+    }
+    return found;
+}
+#endif
+
+/* A word's positions begin no later than at slot 64 * w, so whole vectors stay inside out's room.
+ */
 void TQP_KERNEL(MASK_TO_INDEX, MASK)(const TqpKernelArgs *args) {
     const InWord *in = args->in[0];
     OutU32 *out = args->out;
     uint32_t base = (uint32_t)args->imm[0].i, count = 0;
-    for (uint32_t w = 0; w < tqp_bitmap_words(args->n); w++) {
-        uint64_t bits = in[w];
-#if ISA_AVX512
-        const __m512i iota =
-            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        for (uint32_t k = 0; k < 64 && bits >> k != 0; k += 16) {
-            __mmask16 m = (__mmask16)(bits >> k);
-            __m512i rows = _mm512_add_epi32(iota, _mm512_set1_epi32((int)(base + 64 * w + k)));
-            _mm512_storeu_si512(out + count, _mm512_maskz_compress_epi32(m, rows));
-            count += (uint32_t)__builtin_popcount(m);
-        }
-#else
-        for (; bits != 0; bits &= bits - 1)
-            out[count++] = base + 64 * w + (uint32_t)__builtin_ctzll(bits);
-#endif
-    }
+    for (uint32_t w = 0; w < tqp_bitmap_words(args->n); w++)
+        count += put_positions(out + count, base + 64 * w, in[w]);
     *args->count = count;
 }

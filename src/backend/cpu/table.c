@@ -11,7 +11,7 @@ extern const TqpBackend TABLE_NAME;
 const TqpBackend TABLE_NAME = {
     .name = "cpu",
     .isa = (TqpIsa)ISA_INDEX,
-    .tile_rows = 4096,
+    .tile_rows = 16384,
     .kernels =
         {
 #define TQP_STEP(e, n, lanes, note) [TQP_STEP_##e] = {lanes(KERNEL_ENTRY, e)},

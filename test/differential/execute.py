@@ -1,0 +1,141 @@
+"""One query run in the two ways, in several forms of statement, and compared."""
+
+import libpq
+from compare import difference
+
+FORMS = ["plain", "plain", "plain", "plain", "plain", "plain", "cursor", "create table as", "function"]
+PREPARED_FORMS = ["PREPARE", "extended protocol"]
+OFF = "SET LOCAL tqp.enabled = off"
+ON = "SET LOCAL tqp.enabled = on; SET LOCAL tqp.force = on"
+
+
+class Comparer:
+    """Runs queries on one connection, each pair under one snapshot."""
+
+    def __init__(self, reader, errors):
+        self.reader, self.errors = reader, errors
+
+    def outcome(self, run):
+        """Rows and types that `run` returns, or the SQLSTATE as a string."""
+        self.reader.execute("SAVEPOINT s")
+        try:
+            outcome = run()
+            self.reader.execute("RELEASE s")
+            return outcome
+        except libpq.Error as error:
+            self.reader.execute("ROLLBACK TO s")
+            return error.sqlstate
+
+    def pair(self, query, off, on, own_write=None, between=None):
+        """Run `off` without tqp and `on` with it under one snapshot; what differs, or None."""
+        self.reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try:
+            if own_write:
+                self.reader.execute(own_write)
+            self.reader.execute(OFF)
+            expected = self.outcome(off)
+            if between:
+                between()
+            self.reader.execute(ON)
+            found = difference(query, expected, self.outcome(on))
+            if isinstance(expected, str) and not found:
+                self.errors[expected] += 1
+            return found
+        finally:
+            if self.reader.alive():
+                self.reader.execute("ROLLBACK")
+
+    def once(self, query, form, own_write=None, between=None):
+        """A statement without parameters."""
+        sql = query.sql()
+        run = {"plain": self.reader.execute, "cursor": self.cursor,
+               "create table as": self.create_table_as, "function": self.function}[form]
+        return self.pair(query, lambda: self.reader.execute(sql), lambda: run(sql), own_write,
+                         between)
+
+    def cursor(self, sql):
+        """All rows from a cursor that was moved to and fro before."""
+        self.reader.execute(f"DECLARE c SCROLL CURSOR FOR {sql}")
+        self.reader.execute("FETCH 3 FROM c; FETCH BACKWARD 2 FROM c; MOVE ABSOLUTE 0 FROM c")
+        result = self.reader.execute("FETCH ALL FROM c")
+        self.reader.execute("CLOSE c")
+        return result
+
+    def create_table_as(self, sql):
+        """Rows through CREATE TABLE AS; columns get names so that none occurs twice."""
+        names = ", ".join(f"x{i}" for i in range(self.width(sql)))
+        self.reader.execute(f"CREATE TEMP TABLE made ({names}) AS {sql}")
+        self.reader.execute(OFF)
+        result = self.reader.execute("SELECT * FROM made")
+        self.reader.execute("DROP TABLE made")
+        return result
+
+    def function(self, sql):
+        """Rows through a PL/pgSQL function that is not inlined."""
+        result = self.outcome(lambda: self.reader.execute(f"SELECT * FROM ({sql}) s LIMIT 0"))
+        if isinstance(result, str):
+            return self.reader.execute(sql)
+        types = ", ".join(f"x{i} {t}" for i, t in enumerate(self.type_names(result[1])))
+        self.reader.execute(f"CREATE FUNCTION pg_temp.f() RETURNS TABLE ({types}) LANGUAGE plpgsql "
+                            f"AS $f$ BEGIN RETURN QUERY {sql}; END $f$")
+        result = self.reader.execute("SELECT * FROM pg_temp.f()")
+        self.reader.execute("DROP FUNCTION pg_temp.f()")
+        return result
+
+    def type_names(self, oids):
+        """Names of types."""
+        listed = ", ".join(str(o) for o in oids)
+        rows, _ = self.reader.execute(
+            f"SELECT t.typname FROM unnest(ARRAY[{listed}]::oid[]) WITH ORDINALITY u(o, n) "
+            "JOIN pg_type t ON t.oid = u.o ORDER BY n")
+        return [r[0] for r in rows]
+
+    def width(self, sql):
+        """The number of columns of a query."""
+        return len(self.reader.execute(f"SELECT * FROM ({sql}) s LIMIT 0")[1])
+
+    def prepared(self, query, form, executions, own_write=None, between=None, after=None):
+        """A statement with parameters, several times, each pair under a snapshot of its own; the
+        plan is kept in between. `after` changes the table between two executions."""
+        runs = []
+        try:
+            for name, setting in (("off", "off"), ("forced", "on")):
+                self.reader.execute(f"SET tqp.enabled = {setting}")
+                try:
+                    runs.append(self._prepare(name, query, form))
+                except libpq.Error as error:
+                    return None if setting == "off" else f"cannot be prepared: {error}"
+            for n in range(executions):
+                found = self.pair(query, lambda: runs[0](n), lambda: runs[1](n), own_write, between)
+                if found:
+                    values = [p.literals[n] for p in query.parameters]
+                    return f"execution {n + 1} ({', '.join(values)}): {found}"
+                if after and n + 1 < executions:
+                    after()
+            return None
+        finally:
+            if self.reader.alive():
+                self.reader.execute("DEALLOCATE ALL; SET tqp.enabled = on")
+
+    def _prepare(self, name, query, form):
+        """Prepare a query under a name; returns a function that executes it for the n-th time."""
+        types = [p.sql_type for p in query.parameters]
+        if form == "PREPARE":
+            self.reader.execute(f"PREPARE {name}({', '.join(types)}) AS {query.sql()}")
+
+            def execute(n):
+                values = ", ".join(p.literals[n] for p in query.parameters)
+                return self.reader.execute(f"EXECUTE {name}({values})")
+            return execute
+        self.reader.prepare(name, query.sql(), self.type_oids(types))
+
+        def execute_extended(n):
+            listed = ", ".join(f"({p.literals[n]})::{p.sql_type}::text" for p in query.parameters)
+            values, _ = self.reader.execute(f"SELECT {listed}")
+            return self.reader.execute_prepared(name, list(values[0]))
+        return execute_extended
+
+    def type_oids(self, names):
+        """OIDs of types."""
+        listed = ", ".join(f"'{n}'::regtype::oid" for n in names)
+        return [int(v) for v in self.reader.execute(f"SELECT {listed}")[0][0]]
