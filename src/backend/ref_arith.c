@@ -75,6 +75,23 @@ void tqp_ref_MUL_WIDE_RR(TqpLane lane, const TqpKernelArgs *args) {
     }
 }
 
+static void mul_small(const TqpKernelArgs *args, TqpLane out) {
+    for (uint32_t i = 0; i < args->n; i++) {
+        TqpInt128 x = tqp_ref_get(TQP_LANE_U32, args->in[0], i).i;
+        TqpInt128 y = tqp_ref_get(TQP_LANE_U8, args->in[1], i).i;
+        tqp_ref_put(out, args->out, i, tqp_ref_int(x * (args->imm[0].i + args->imm[1].i * y)));
+    }
+}
+
+void tqp_ref_MUL_SMALL(TqpLane lane, const TqpKernelArgs *args) {
+    mul_small(args, lane);
+}
+
+void tqp_ref_MUL_WIDE_SMALL(TqpLane lane, const TqpKernelArgs *args) {
+    (void)lane;
+    mul_small(args, TQP_LANE_I64);
+}
+
 void tqp_ref_ADD_CHECK(TqpLane lane, const TqpKernelArgs *args) {
     arith(lane, args, REF_ADD, true);
 }

@@ -84,9 +84,10 @@ TqpStatus tqp_accs_init(TqpAccs *accs, const TqpAccPlan *plan, TqpArena *arena) 
     accs->values = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
     accs->special = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
     accs->masks = tqp_arena_zalloc(arena, (plan->ncounts + 1) * plan->mask_words * 8);
+    accs->present = tqp_arena_zalloc(arena, (plan->ncounts + 1) * sizeof(*accs->present));
     accs->scratch = tqp_arena_alloc(arena, (size_t)plan->backend->tile_rows * sizeof(TqpInt128));
     if (accs->counts == NULL || accs->values == NULL || accs->special == NULL ||
-        accs->masks == NULL || accs->scratch == NULL) {
+        accs->masks == NULL || accs->present == NULL || accs->scratch == NULL) {
         memset(accs, 0, sizeof(*accs));
         return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
     }
@@ -159,6 +160,8 @@ const uint64_t *tqp_acc_guard(const TqpAccPlan *plan, const TqpTile *tile, const
 
 /* ---- adding a tile ---- */
 
+#define FEW_GROUPS 16
+
 typedef struct Add {
     TqpAccs *accs;
     const TqpAccPlan *plan;
@@ -167,15 +170,47 @@ typedef struct Add {
     bool narrow;        /* groups are U8 */
 } Add;
 
-static void call(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
-                 const uint64_t *guard) {
+/* Hints of GROUP_SUM8: the greatest value, and the groups that have rows. */
+typedef struct Hints {
+    int64_t greatest, present;
+} Hints;
+
+static void call_hinted(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
+                        const uint64_t *guard, Hints hints) {
     TqpKernelArgs args = {.n = add->tile->n,
+                          .imm = {{.i = hints.greatest}, {.i = hints.present}},
                           .out = out,
                           .in = {in, add->groups, NULL},
                           .guard = guard,
                           .aux_count = add->accs->ngroups,
                           .flags = &add->tile->flags};
     add->plan->backend->kernels[op][lane](&args);
+}
+
+static void call(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
+                 const uint64_t *guard) {
+    call_hinted(add, op, lane, out, in, guard, (Hints){0, 0});
+}
+
+/* Few groups: counted apart, to know which of them the tile has. */
+static uint32_t add_few_counts(Add *add, int64_t *counts, const uint64_t *guard) {
+    int64_t tile_counts[FEW_GROUPS] = {0};
+    uint32_t present = 0;
+    call(add, TQP_STEP_GROUP_COUNT8, TQP_LANE_MASK, tile_counts, NULL, guard);
+    for (uint32_t g = 0; g < add->accs->ngroups; g++) {
+        counts[g] += tile_counts[g];
+        present |= (uint32_t)(tile_counts[g] > 0) << g;
+    }
+    return present;
+}
+
+static Hints sum_hints(const Add *add, const TqpAccInfo *info) {
+    const TqpSlot *arg = &info->acc->arg;
+    TqpInt128 least = arg->min - arg->bias, most = arg->max - arg->bias;
+    Hints hints = {0, add->accs->present[info->count]};
+    if (arg->has_range && least >= 0 && most <= INT64_MAX)
+        hints.greatest = (int64_t)most;
+    return hints;
 }
 
 static void add_count(Add *add, int64_t *counts, const uint64_t *guard) {
@@ -218,8 +253,8 @@ static void add_int(Add *add, const TqpAccInfo *info, void *values, const uint64
     if (add->groups == NULL) {
         call(add, TQP_STEP_SUM, lane, values, arg, guard);
     } else if (info->lane == TQP_LANE_I64) {
-        call(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values, arg,
-             guard);
+        call_hinted(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values,
+                    arg, guard, sum_hints(add, info));
     } else {
         arg = widen(add, info, &lane);
         call(add, add->narrow ? TQP_STEP_GROUP_WSUM8 : TQP_STEP_GROUP_WSUM32, lane, values, arg,
@@ -293,8 +328,12 @@ void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const vo
             continue;
         const TqpAccCount *count = &plan->counts[k];
         uint64_t *buf = accs->masks + (size_t)k * plan->mask_words;
-        add_count(&add, accs->counts[k].data,
-                  tqp_tile_guard(tile, count->valid, count->filter, buf));
+        const uint64_t *guard = tqp_tile_guard(tile, count->valid, count->filter, buf);
+        accs->present[k] = 0;
+        if (add.groups != NULL && add.narrow && accs->ngroups <= FEW_GROUPS)
+            accs->present[k] = add_few_counts(&add, accs->counts[k].data, guard);
+        else
+            add_count(&add, accs->counts[k].data, guard);
     }
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];

@@ -23,6 +23,7 @@ typedef struct TqpInput {
 typedef struct TqpAverage {
     Aggref *aggref;
     const TqpExpr *sum, *count;
+    const TqpExpr *squares; /* of a float: computed for its overflow; else NULL */
     Oid sum_type;
 } TqpAverage;
 

@@ -92,10 +92,23 @@ static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     return tqp_ir_col(l->arena, nkeys + (uint32_t)list_length(l->aggs) - 1, agg.type);
 }
 
+/*
+ * float8_accum computes the variance on the way and raises when its squares of (N x - sum) overflow,
+ * so avg() fails on values whose sum is still finite.  The sum of (2^33 x)^2 overflows earlier for
+ * fewer than 2^33 rows, and PostgreSQL's replay then decides.
+ */
+static const TqpExpr *squares_of(TqpLowering *l, const TqpExpr *x) {
+    TqpValue scale = {.f = 8589934592.0};
+    const TqpExpr *c = tqp_ir_const(l->arena, x->type, &scale);
+    const TqpExpr *scaled = tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, x, c);
+    return tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, scaled, scaled);
+}
+
 static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg agg) {
     TqpAverage *average = palloc0(sizeof(*average));
     TqpType f64 = {.kind = TQP_TYPE_F64};
-    if (agg.arg->type.kind == TQP_TYPE_F32) /* PostgreSQL sums float4 in double here */
+    bool wide = agg.arg->type.kind == TQP_TYPE_F64; /* squares of float4 fit a double */
+    if (agg.arg->type.kind == TQP_TYPE_F32)         /* PostgreSQL sums float4 in double here */
         agg.arg = tqp_lower_cast(l, agg.arg, f64);
     TqpTypeKind kind = agg.arg->type.kind;
     average->aggref = aggref;
@@ -103,6 +116,11 @@ static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg a
                         : kind == TQP_TYPE_NUM || kind == TQP_TYPE_I64 ? NUMERICOID
                                                                        : INT8OID;
     average->sum = agg_column(l, nkeys, agg);
+    if (wide) {
+        TqpAgg squares = agg;
+        squares.arg = squares_of(l, agg.arg);
+        average->squares = agg_column(l, nkeys, squares);
+    }
     agg.func = TQP_AGG_COUNT;
     simplify_count(l, (Node *)((TargetEntry *)linitial(aggref->args))->expr, &agg);
     average->count = agg_column(l, nkeys, agg);

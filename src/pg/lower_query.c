@@ -307,7 +307,9 @@ const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo boun
     *reason = NULL;
     if (contain_volatile_functions((Node *)query->targetList) ||
         contain_volatile_functions(query->jointree->quals) ||
-        contain_volatile_functions(query->havingQual))
+        contain_volatile_functions(query->havingQual) ||
+        contain_volatile_functions(query->limitCount) || /* a replay would call it again */
+        contain_volatile_functions(query->limitOffset))
         *reason = "volatile function";
     else if (lower_parts(&l, &parts, plan))
         node = tqp_lower_build(&l, &parts, plan);

@@ -59,6 +59,8 @@ static Node *call(Oid funcid, Oid type, List *args) {
 static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
     int sum = add_output(l, average->sum, average->sum_type, -1, InvalidOid, true);
     int count = add_output(l, average->count, INT8OID, -1, InvalidOid, true);
+    if (average->squares != NULL)
+        add_output(l, average->squares, FLOAT8OID, -1, InvalidOid, true);
     Node *s = output_var(sum, average->sum_type, -1, InvalidOid);
     Node *n = output_var(count, INT8OID, -1, InvalidOid);
     if (average->sum_type == FLOAT8OID)

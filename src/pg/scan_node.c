@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog/objectaccess.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
@@ -28,7 +29,10 @@ static void check_functions(List *functions) {
         Oid funcid = lfirst_oid(lc);
         AclResult result = tqp_compat_function_acl(funcid);
         if (result != ACLCHECK_OK)
-            aclcheck_error(result, OBJECT_FUNCTION, get_func_name(funcid));
+            aclcheck_error(result,
+                           get_func_prokind(funcid) == PROKIND_AGGREGATE ? OBJECT_AGGREGATE
+                                                                         : OBJECT_FUNCTION,
+                           get_func_name(funcid));
         InvokeFunctionExecuteHook(funcid);
     }
 }
@@ -42,9 +46,9 @@ static void begin_scan(CustomScanState *node, EState *estate, int eflags) {
     TqpScanState *s = (TqpScanState *)node;
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
     tqp_plan_unpack(scan->custom_private, &s->plan);
+    check_functions(s->plan.functions);
     if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
         return;
-    check_functions(s->plan.functions);
     s->stored = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
                                        &TTSOpsMinimalTuple);
     MemoryContextCallback *callback =

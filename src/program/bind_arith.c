@@ -136,6 +136,47 @@ static bool narrow_scale(TqpBinder *b, const TqpBound *x, TqpInt128 c, TqpType t
     return true;
 }
 
+/*
+ * Is v a byte, or a constant minus one, that MUL_SMALL can take as it lies?  *y: the byte; the
+ * factor is imm[0] + imm[1] * y.  The step that made a difference is dropped later when nothing
+ * reads it.
+ */
+static bool small_factor(const TqpBinder *b, const TqpBound *v, uint16_t *y, TqpScalar imm[2]) {
+    if (v->is_const || v->s.lane != TQP_LANE_U8 || v->s.reg == TQP_NO_REG || v->s.min < 0 ||
+        v->s.bias < 0 || v->s.bias > INT32_MAX)
+        return false;
+    *y = v->s.reg;
+    imm[0].i = v->s.bias;
+    imm[1].i = 1;
+    for (uint32_t i = b->nsteps; i-- > 0;) {
+        const TqpStep *s = &b->steps[i];
+        if (s->out != v->s.reg)
+            continue;
+        if (s->op == TQP_STEP_RSUB_RI && s->lane == TQP_LANE_U8) {
+            *y = s->in[0];
+            imm[0].i = v->s.bias + s->imm[0].i;
+            imm[1].i = -1;
+        }
+        break;
+    }
+    return true;
+}
+
+/* x * y where one factor is U32 and the other small; TQP_NO_REG when they are not. */
+static uint16_t small_product(TqpBinder *b, TqpStepOp op, const TqpBound *x, const TqpBound *y,
+                              TqpLane out) {
+    TqpStep step = tqp_bind_step(op, TQP_LANE_U32);
+    if (x->s.lane == TQP_LANE_U8) {
+        const TqpBound *swap = x;
+        x = y, y = swap;
+    }
+    if (x->is_const || x->s.lane != TQP_LANE_U32 || x->s.bias != 0 ||
+        !small_factor(b, y, &step.in[1], step.imm))
+        return TQP_NO_REG;
+    step.in[0] = x->s.reg;
+    return tqp_bind_emit(b, &step, out);
+}
+
 /* x * y of values that are not negative, in a narrow lane. */
 static bool narrow_product(TqpBinder *b, const TqpBound *x, const TqpBound *y, TqpType type,
                            TqpBindRange r, TqpBound *out) {
@@ -150,9 +191,12 @@ static bool narrow_product(TqpBinder *b, const TqpBound *x, const TqpBound *y, T
         lane = x->s.lane;
     if (lane < y->s.lane && tqp_bind_is_code(y->s.lane))
         lane = y->s.lane;
-    uint16_t p = tqp_bind_int_reg(b, x, lane, 0), q = tqp_bind_int_reg(b, y, lane, 0);
-    *out = tqp_bind_int_slot(type, lane, 0, tqp_bind_binary(b, TQP_STEP_MUL_RR, lane, p, q, lane),
-                             both_valid(b, x, y), r.min, r.max);
+    uint16_t reg =
+        lane == TQP_LANE_U32 ? small_product(b, TQP_STEP_MUL_SMALL, x, y, lane) : TQP_NO_REG;
+    if (reg == TQP_NO_REG)
+        reg = tqp_bind_binary(b, TQP_STEP_MUL_RR, lane, tqp_bind_int_reg(b, x, lane, 0),
+                              tqp_bind_int_reg(b, y, lane, 0), lane);
+    *out = tqp_bind_int_slot(type, lane, 0, reg, both_valid(b, x, y), r.min, r.max);
     return true;
 }
 
@@ -207,6 +251,10 @@ static uint16_t wide_plain(TqpBinder *b, TqpOp op, const TqpBound *x, const TqpB
     }
     bool short_factors = op == TQP_OP_MUL && lane == TQP_LANE_I64 && x->s.min >= 0 &&
                          y->s.min >= 0 && x->s.max <= UINT32_MAX && y->s.max <= UINT32_MAX;
+    uint16_t small =
+        short_factors ? small_product(b, TQP_STEP_MUL_WIDE_SMALL, x, y, lane) : TQP_NO_REG;
+    if (small != TQP_NO_REG)
+        return small;
     if (short_factors && (x->s.lane < TQP_LANE_I64 || y->s.lane < TQP_LANE_I64))
         return tqp_bind_binary(b, TQP_STEP_MUL_WIDE_RR, TQP_LANE_U32,
                                tqp_bind_int_reg(b, x, TQP_LANE_U32, 0),

@@ -84,7 +84,8 @@ static void make_input(Case *c, int k, uint32_t skew) {
     else
         for (uint32_t i = 0; i < n; i++)
             value_random(c, lane, (char *)values + value_bytes(lane, i));
-    if (shape->in[k] == IN_SAME && shape->restrict_input != NULL)
+    bool grouped = shape->in[k] == IN_GROUP8 && c->op == TQP_STEP_GROUP_SUM8;
+    if ((shape->in[k] == IN_SAME || grouped) && shape->restrict_input != NULL)
         shape->restrict_input(c, k, lane, values);
     /* Group numbers of unguarded rows are arbitrary as well. */
     if (shape->in[k] == IN_GROUP8 || shape->in[k] == IN_GROUP32)

@@ -119,6 +119,16 @@ static void prepare_groups8(Case *c) {
     c->args.aux_count = counts[random_below(&c->random, 15)];
 }
 
+/* Hints of the sums, in some variants: the greatest value; which groups may have rows. */
+static void prepare_sum8(Case *c) {
+    prepare_groups8(c);
+    uint32_t hints = random_below(&c->random, 4);
+    if (hints & 1)
+        c->args.imm[0].i = INT64_C(1) << random_below(&c->random, 8 * tqp_lane_bytes(c->lane) - 1);
+    if (hints & 2 && c->args.aux_count <= 16)
+        c->args.imm[1].i = 1 + random_below(&c->random, (1u << c->args.aux_count) - 1);
+}
+
 static void prepare_groups32(Case *c) {
     static const uint32_t counts[] = {1, 2, 6, 16, 17, 100, 257, 1000, 70000};
     c->args.aux_count = counts[random_below(&c->random, 9)];
@@ -238,6 +248,24 @@ static void restrict_31_bits(Case *c, int k, TqpLane lane, void *values) {
         ((uint32_t *)values)[i] &= INT32_MAX;
 }
 
+/* A factor imm[0] +- y that is within U32 for every byte, and below 2^31 for the wide product. */
+static void prepare_small(Case *c) {
+    static const int64_t adds[] = {255, 256, 1000, 300};
+    bool wide = c->op == TQP_STEP_MUL_WIDE_SMALL && random_below(&c->random, 2);
+    c->args.imm[1].i = random_below(&c->random, 2) ? 1 : -1;
+    c->args.imm[0].i = wide ? INT32_MAX - 255 : adds[random_below(&c->random, 4)];
+    if (c->args.imm[1].i > 0 && random_below(&c->random, 2))
+        c->args.imm[0].i = random_below(&c->random, 2);
+}
+
+/* The product is proved to fit: x below 2^32 / the greatest factor. */
+static void restrict_small(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    (void)lane;
+    for (uint32_t i = 0; i < c->n; i++)
+        ((uint32_t *)values)[i] %= UINT32_MAX / 1255;
+}
+
 static void restrict_not_least(Case *c, int k, TqpLane lane, void *values) {
     (void)k;
     for (uint32_t i = 0; i < c->n; i++) {
@@ -281,6 +309,29 @@ static void restrict_sum64(Case *c, int k, TqpLane lane, void *values) {
     (void)k;
     for (uint32_t i = 0; i < c->n && lane == TQP_LANE_I64; i++)
         ((int64_t *)values)[i] >>= c->style == STYLE_EXTREMES ? 15 : 15 + i % 2 * 20;
+}
+
+/* What the hints promise. */
+static void restrict_sum8(Case *c, int k, TqpLane lane, void *values) {
+    uint64_t greatest = (uint64_t)c->args.imm[0].i, present = (uint64_t)c->args.imm[1].i;
+    if (k == 1) {
+        uint8_t *group = values;
+        for (uint32_t i = 0; i < c->n && present != 0; i++)
+            if (!(present >> group[i] & 1))
+                group[i] = (uint8_t)__builtin_ctzll(present);
+        return;
+    }
+    restrict_sum64(c, k, lane, values);
+    for (uint32_t i = 0; i < c->n && greatest != 0; i++) {
+        if (lane == TQP_LANE_U8)
+            ((uint8_t *)values)[i] %= greatest + 1;
+        else if (lane == TQP_LANE_U16)
+            ((uint16_t *)values)[i] %= greatest + 1;
+        else if (lane == TQP_LANE_U32)
+            ((uint32_t *)values)[i] %= greatest + 1;
+        else
+            ((int64_t *)values)[i] &= (int64_t)greatest - 1;
+    }
 }
 
 static void prepare_shift(Case *c) {
@@ -385,6 +436,10 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_32_bits},
     [TQP_STEP_MUL_WIDE_RR] =
         {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 1, NULL, restrict_31_bits},
+    [TQP_STEP_MUL_SMALL] =
+        {{IN_SAME, TQP_LANE_U8, IN_NONE}, OUT_SAME, ROWS_ALL, 6, prepare_small, restrict_small},
+    [TQP_STEP_MUL_WIDE_SMALL] =
+        {{IN_SAME, TQP_LANE_U8, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 6, prepare_small, NULL},
     [TQP_STEP_ABS] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 1, NULL, restrict_not_least},
     [TQP_STEP_ADD_CHECK] =
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_guarded_small},
@@ -455,12 +510,8 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_MAX] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
     [TQP_STEP_GROUP_COUNT8] =
         {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_SUM8] = {{IN_SAME, IN_GROUP8, IN_NONE},
-                             TQP_LANE_I64,
-                             ROWS_GROUPS,
-                             5,
-                             prepare_groups8,
-                             restrict_sum64},
+    [TQP_STEP_GROUP_SUM8] =
+        {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 12, prepare_sum8, restrict_sum8},
     [TQP_STEP_GROUP_WSUM8] =
         {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups8, NULL},
     [TQP_STEP_GROUP_FSUM8] =

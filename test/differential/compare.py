@@ -33,9 +33,12 @@ def _sorted_match(left, right, types, exact):
     def key(row):
         return tuple((v is not None, v or "") for v, e in zip(row, exact) if e)
 
+    def loose(v):
+        x = 0.0 if v is None else float(v)
+        return (v is None, math.isnan(x), 0.0 if math.isnan(x) else x)
+
     def full_key(row):
-        loose = tuple(float(v) if v is not None else 0.0 for v, e in zip(row, exact) if not e)
-        return key(row), loose
+        return key(row), tuple(loose(v) for v, e in zip(row, exact) if not e)
     if all(exact):
         return Counter(left) == Counter(right)
     return all(_rows_match(a, b, types, exact)

@@ -25,6 +25,7 @@ from tables import REWRITABLE_ROWS, added_column, random_table  # noqa: E402
 
 # Rows of each table and how often queries take it; 65,536 rows make a row group.
 SIZES = {0: 2, 1: 2, 63: 4, 200: 5, 3000: 12, 3001: 12, 20000: 9, 90000: 3, 200000: 2}
+REMAKE = 60  # queries after which a table is replaced by a new random one
 
 
 class Run:
@@ -49,16 +50,25 @@ class Run:
         """Create the tables; some are vacuumed and loaded, some are not."""
         self.reader.execute(f"SELECT setseed({random.Random(self.seed).random()})")
         for i, rows in enumerate(self.sizes):
-            name = f"t{i}"
-            table = random_table(self.rng, name, rows)
-            self.reader.execute(f"DROP TABLE IF EXISTS {name}")
-            for statement in table.create():
-                self.reader.execute(statement)
-            if self.rng.random() < 0.9:
-                self.reader.execute(f"VACUUM ANALYZE {name}")
-            if self.rng.random() < 0.6 and not table.unlogged:
-                self.reader.execute(f"SELECT * FROM tqp.load('{name}')")
-            self.tables.append(table)
+            self.tables.append(self.make_table(f"t{i}", rows))
+
+    def make_table(self, name, rows):
+        """A new random table under this name."""
+        table = random_table(self.rng, name, rows)
+        self.reader.execute(f"DROP TABLE IF EXISTS {name}")
+        for statement in table.create():
+            self.reader.execute(statement)
+        if self.rng.random() < 0.9:
+            self.reader.execute(f"VACUUM ANALYZE {name}")
+        if self.rng.random() < 0.6 and not table.unlogged:
+            self.reader.execute(f"SELECT * FROM tqp.load('{name}')")
+        return table
+
+    def remake(self):
+        """Replace a table by another, the popular ones more often."""
+        i = self.rng.choices(range(len(self.tables)), list(self.sizes.values()))[0]
+        old = self.tables[i]
+        self.tables[i] = self.make_table(old.name, old.rows)
 
     def disturb(self, locks=True):
         """The other session changes a table, or vacuums it, or loads it. locks: may it take locks
@@ -77,9 +87,11 @@ class Run:
             f"BEGIN; {table.insert(2)}; SAVEPOINT a; {table.insert(2)}; ROLLBACK TO a; COMMIT"]
         if not table.unlogged:
             choices += [f"SELECT * FROM tqp.load('{name}')",
-                        f"SELECT * FROM tqp.load('{name}', ARRAY['c0'])"]
+                        f"SELECT * FROM tqp.load('{name}', ARRAY['c0'])",
+                        f"SELECT tqp.unload('{name}')"]
         if locks and table.rows <= REWRITABLE_ROWS and rng.random() < 0.3:
-            choices = [f"VACUUM FULL {name}", f"SELECT tqp.unload('{name}')",
+            choices = [f"VACUUM FULL {name}", f"CREATE INDEX ON {name} (c0); CLUSTER {name} USING "
+                       f"{name}_c0_idx; DROP INDEX {name}_c0_idx",
                        f"BEGIN; TRUNCATE {name}; {table.insert(table.rows)}; COMMIT",
                        f"ALTER TABLE {name} ALTER COLUMN c0 TYPE int8; "
                        f"ALTER TABLE {name} ALTER COLUMN c0 TYPE int4"]
@@ -125,6 +137,8 @@ class Run:
     def one(self, number):
         """Generate and compare one query."""
         rng = self.rng
+        if number % REMAKE == 0:
+            self.remake()
         table = rng.choices(self.tables, list(self.sizes.values()))[0]
         self.fast = table.rows <= 20000
         parameters = [] if rng.random() < 0.25 else None

@@ -21,6 +21,9 @@
 #endif
 
 typedef struct OneHot {
+    uint32_t groups;             /* that have rows, as far as is known: numbered anew from 0 */
+    uint8_t code[ONEHOT_GROUPS]; /* their numbers as given */
+    VecU8 renumber;              /* by given number: the new one, or ONEHOT_NO_GROUP */
     /* Of the rows of one block: group numbers, ONEHOT_NO_GROUP where unguarded; bytes of values. */
     _Alignas(64) uint8_t group[ONEHOT_BLOCK];
     _Alignas(64) uint8_t plane[8][ONEHOT_BLOCK];
@@ -108,31 +111,44 @@ INLINE void onehot_block(OneHot *h, uint32_t rows, uint32_t groups, uint32_t pla
     }
 }
 
-/* The group numbers of rows begin .. begin+rows-1. */
+/* imm[1]: a bitmap of the groups that have rows, 0 = not known. */
+INLINE void onehot_begin(OneHot *h, const TqpKernelArgs *args, uint32_t planes) {
+    uint8_t renumber[ONEHOT_GROUPS];
+    uint32_t all = (UINT32_C(1) << args->aux_count) - 1;
+    uint32_t present = args->imm[1].i != 0 ? (uint32_t)args->imm[1].i & all : all;
+    memset(renumber, ONEHOT_NO_GROUP, sizeof(renumber));
+    h->groups = 0;
+    for (; present != 0; present &= present - 1) {
+        uint32_t g = (uint32_t)__builtin_ctz(present);
+        renumber[g] = (uint8_t)h->groups;
+        h->code[h->groups++] = (uint8_t)g;
+    }
+    h->renumber = table_of_16(renumber);
+    for (uint32_t g = 0; g < h->groups + 1 && g < ONEHOT_GROUPS; g++)
+        for (uint32_t p = 0; p < planes; p++)
+            h->sums[g][p] = sums_zero();
+}
+
+/* The new group numbers of rows begin .. begin+rows-1. */
 INLINE void onehot_groups(OneHot *h, const TqpKernelArgs *args, uint32_t begin, uint32_t rows) {
     const uint8_t *group = (const uint8_t *)args->in[1] + begin;
     const VecU8 none = set1_U8(ONEHOT_NO_GROUP);
     for (uint32_t i = 0; i < rows; i += 64) {
         uint64_t guard = guard_word(args, (begin + i) >> 6);
         for (uint32_t k = 0; k < 64 && i + k < rows; k += LEN_U8)
-            store_U8(h->group + i + k, blend_U8(guard >> k, load_U8(group + i + k), none));
+            store_U8(h->group + i + k,
+                     blend_U8(guard >> k, look_up_16(h->renumber, load_U8(group + i + k)), none));
     }
 }
 
 /* acc[g] += the sums of bytes, each in its place. */
-INLINE void onehot_finish(const OneHot *h, int64_t *acc, uint32_t groups, uint32_t planes) {
-    for (uint32_t g = 0; g < groups; g++) {
-        uint64_t sum = (uint64_t)acc[g];
+INLINE void onehot_finish(const OneHot *h, int64_t *acc, uint32_t planes) {
+    for (uint32_t g = 0; g < h->groups; g++) {
+        uint64_t sum = (uint64_t)acc[h->code[g]];
         for (uint32_t p = 0; p < planes; p++)
             sum -= (uint64_t)(int64_t)sums_total(h->sums[g][p]) << (8 * p);
-        acc[g] = (int64_t)sum;
+        acc[h->code[g]] = (int64_t)sum;
     }
-}
-
-INLINE void onehot_clear(OneHot *h, uint32_t groups, uint32_t planes) {
-    for (uint32_t g = 0; g < groups + 1 && g < ONEHOT_GROUPS; g++)
-        for (uint32_t p = 0; p < planes; p++)
-            h->sums[g][p] = sums_zero();
 }
 
 #define TEMPLATE "backend/cpu/onehot.inc"
@@ -141,17 +157,16 @@ INLINE void onehot_clear(OneHot *h, uint32_t groups, uint32_t planes) {
 
 static bool onehot_MASK(const TqpKernelArgs *args) {
     OneHot h;
-    uint32_t groups = args->aux_count;
-    if (groups > ONEHOT_GROUPS)
+    if (args->aux_count > ONEHOT_GROUPS)
         return false;
-    onehot_clear(&h, groups, 1);
+    onehot_begin(&h, args, 1);
     memset(h.plane[0], 1, sizeof(h.plane[0]));
     for (uint32_t begin = 0; begin < args->n; begin += ONEHOT_BLOCK) {
         uint32_t rows = args->n - begin < ONEHOT_BLOCK ? args->n - begin : ONEHOT_BLOCK;
         onehot_groups(&h, args, begin, rows);
-        onehot_block(&h, rows, groups, 1);
+        onehot_block(&h, rows, h.groups, 1);
     }
-    onehot_finish(&h, args->out, groups, 1);
+    onehot_finish(&h, args->out, 1);
     return true;
 }
 

@@ -14,6 +14,13 @@ typedef __m256i GroupChooser;
 INLINE GroupChooser group_chooser(uint32_t g) {
     return _mm256_set1_epi8((char)g);
 }
+INLINE VecU8 table_of_16(const uint8_t *entries) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)entries));
+}
+INLINE VecU8 look_up_16(VecU8 table,
+                        VecU8 index) { /* any index is legal, those above 15 mean nothing */
+    return _mm256_shuffle_epi8(table, index);
+}
 INLINE VecU8 group_rows(GroupChooser chooser, VecU8 group) { /* -1 for the rows of the group */
     return _mm256_cmpeq_epi8(chooser, group);
 }

@@ -10,6 +10,13 @@ INLINE GroupChooser group_chooser(uint32_t g) {
     const __m128i iota = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     return _mm512_broadcast_i32x4(_mm_cmpeq_epi8(iota, _mm_set1_epi8((char)g)));
 }
+INLINE VecU8 table_of_16(const uint8_t *entries) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)entries));
+}
+INLINE VecU8 look_up_16(VecU8 table,
+                        VecU8 index) { /* any index is legal, those above 15 mean nothing */
+    return _mm512_shuffle_epi8(table, index);
+}
 INLINE VecU8 group_rows(GroupChooser chooser, VecU8 group) { /* -1 for the rows of the group */
     return _mm512_shuffle_epi8(chooser, group);
 }
