@@ -127,6 +127,8 @@ SELECT s_same('SELECT k, extract(epoch FROM ts) FROM s_date');
 SELECT s_same('SELECT k, d + interval ''1 month'', ts - interval ''1 year'', d - date ''2000-01-01'', d + 30 FROM s_date WHERE k < 10');
 SELECT s_same('SELECT k, ts + interval ''1 month'' FROM s_date');
 SELECT s_same('SELECT k, d + 2147483647 FROM s_date');
+SELECT s_same('SELECT k, d - interval ''3 days'' FROM s_date WHERE k < 10');
+SELECT s_same('SELECT k, d + 1 - interval ''3 days'' FROM s_date WHERE k = 10');
 SELECT s_same('SELECT k, date_trunc(''century'', ts), date_trunc(''week'', ts), ts::date, ts::time FROM s_date WHERE k BETWEEN 4 AND 9');
 SELECT s_same('SELECT k FROM s_date WHERE d < ''infinity'' AND ts > ''-infinity'' AND d <> timestamp ''2001-01-31 12:00''');
 -- what LIMIT and OFFSET skip is evaluated as PostgreSQL does
@@ -171,6 +173,6 @@ REVOKE SELECT ON s_number FROM regress_s_reader;
 DROP ROLE regress_s_reader;
 
 DROP SEQUENCE s_sequence;
-DROP TABLE s_text, s_number, s_float, s_date;
+DROP TABLE s_columns, s_text, s_number, s_float, s_date;
 DROP FUNCTION s_same, s_answer;
 DROP COLLATION s_en, s_number, s_nocase;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Style: clang-format (version 14, where it is installed), no tabs or trailing blanks in C, files of
-# at most 600 lines, shell scripts parse.
+# at most 600 lines (tests: 700), shell scripts parse.
 set -eu
 cd "$(dirname "$0")/.."
 bad=0
@@ -22,7 +22,9 @@ else
 fi
 for file in $files; do
     lines=$(wc -l <"$file")
-    [ "$lines" -le 600 ] || complain "$file has $lines lines"
+    most=600
+    case $file in test/*) most=700 ;; esac
+    [ "$lines" -le "$most" ] || complain "$file has $lines lines"
     if grep -nP '\t| +$' "$file" | head -3 | grep .; then complain "$file: tabs or trailing blanks"; fi
 done
 for script in $(git ls-files -co --exclude-standard '*.sh') .ci/run; do

@@ -1,8 +1,8 @@
 /*
- * The control file: mapped shared by every backend.  One file per server start (its name carries the
- * start time), so nothing stale is ever read; older ones are removed by whoever makes the new one.
- * Entries are published under a sequence number each (odd = being written), so that a backend that
- * is killed while it writes can never block or mislead another.
+ * The control file: mapped shared by every backend.  One file per server start (its name carries
+ * the start time), so nothing stale is ever read; older ones are removed by whoever makes the new
+ * one. Entries are published under a sequence number each (odd = being written), so that a backend
+ * that is killed while it writes can never block or mislead another.
  */
 #include "postgres.h"
 
@@ -28,10 +28,10 @@
 #include "pg/control.h"
 #include "pg/tqp_pg.h"
 
-#define LOG_ENTRIES 1024
+#define LOG_ENTRIES    1024
 #define PROGRESS_SLOTS 128
-#define REASON_BYTES 200
-#define QUERY_BYTES 700
+#define REASON_BYTES   200
+#define QUERY_BYTES    700
 
 typedef struct LogEntry {
     _Atomic uint64 sequence; /* odd while being written; 0 = never used */
@@ -60,8 +60,8 @@ typedef struct ControlFile {
     LogEntry log[LOG_ENTRIES];
 } ControlFile;
 
-static ControlFile *control;    /* this backend's mapping */
-static bool control_failed;     /* do not try again for every query */
+static ControlFile *control; /* this backend's mapping */
+static bool control_failed;  /* do not try again for every query */
 static ProgressSlot *my_slot;
 
 const char *tqp_control_cache_dir(void) {
@@ -77,8 +77,7 @@ const char *tqp_control_cache_dir(void) {
 }
 
 static void control_path(char *path, size_t size) {
-    snprintf(path, size, "%s/control." UINT64_FORMAT, tqp_control_cache_dir(),
-             (uint64)PgStartTime);
+    snprintf(path, size, "%s/control." UINT64_FORMAT, tqp_control_cache_dir(), (uint64)PgStartTime);
 }
 
 /* Control files of earlier server starts. */

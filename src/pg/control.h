@@ -7,14 +7,14 @@
 
 #include "postgres.h"
 
-typedef enum TqpOutcome
-{
+typedef enum TqpOutcome {
     TQP_OUTCOME_OFFLOADED,
     TQP_OUTCOME_DECLINED, /* at plan time */
     TQP_OUTCOME_REPLAYED  /* at execution */
 } TqpOutcome;
 
-/* One line of tqp.query_log. Strings are cut to what the ring holds. No-op when it cannot be mapped. */
+/* One line of tqp.query_log. Strings are cut to what the ring holds. No-op when it cannot be
+ * mapped. */
 extern void tqp_control_log(TqpOutcome outcome, uint64 query_id, const char *query_text,
                             const char *reason, double ms, uint64 rows);
 

@@ -66,14 +66,13 @@ static char *database_setting(void) {
                 ObjectIdGetDatum(MyDatabaseId));
     ScanKeyInit(&key[1], Anum_pg_db_role_setting_setrole, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(InvalidOid));
-    SysScanDesc scan =
-        systable_beginscan(rel, DbRoleSettingDatidRolidIndexId, true, NULL, 2, key);
+    SysScanDesc scan = systable_beginscan(rel, DbRoleSettingDatidRolidIndexId, true, NULL, 2, key);
     HeapTuple tuple = systable_getnext(scan);
     bool isnull = true;
     Datum config = (Datum)0;
     if (HeapTupleIsValid(tuple))
-        config = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig, RelationGetDescr(rel),
-                              &isnull);
+        config =
+            heap_getattr(tuple, Anum_pg_db_role_setting_setconfig, RelationGetDescr(rel), &isnull);
     if (!isnull) {
         Datum *items;
         int n;

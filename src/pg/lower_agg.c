@@ -93,9 +93,9 @@ static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
 }
 
 /*
- * float8_accum computes the variance on the way and raises when its squares of (N x - sum) overflow,
- * so avg() fails on values whose sum is still finite.  The sum of (2^33 x)^2 overflows earlier for
- * fewer than 2^33 rows, and PostgreSQL's replay then decides.
+ * float8_accum computes the variance on the way and raises when its squares of (N x - sum)
+ * overflow, so avg() fails on values whose sum is still finite.  The sum of (2^33 x)^2 overflows
+ * earlier for fewer than 2^33 rows, and PostgreSQL's replay then decides.
  */
 static const TqpExpr *squares_of(TqpLowering *l, const TqpExpr *x) {
     TqpValue scale = {.f = 8589934592.0};

@@ -30,6 +30,7 @@ typedef const TqpExpr *(*Rule)(TqpLowering *l, const Call *call);
 static const TqpType type_bool = {.kind = TQP_TYPE_BOOL};
 static const TqpType type_i32 = {.kind = TQP_TYPE_I32};
 static const TqpType type_ts = {.kind = TQP_TYPE_TS};
+static const TqpType type_date = {.kind = TQP_TYPE_DATE};
 
 static const TqpExpr *arg(TqpLowering *l, const Call *call, int i) {
     return tqp_lower_expr(l, list_nth(call->args, i));
@@ -166,6 +167,8 @@ static const TqpExpr *rule_interval(TqpLowering *l, const Call *call) {
     if (v->time != 0 || (v->day != 0 && (v->month != 0 || x->type.kind != TQP_TYPE_DATE)) ||
         v->month == PG_INT32_MIN || v->day == PG_INT32_MIN)
         return tqp_lower_fail(l, "interval with a time or with months and days");
+    if (sign * v->day < 0) /* a date beyond every timestamp is an error, whatever is subtracted */
+        x = tqp_lower_cast(l, tqp_lower_cast(l, x, type_ts), type_date);
     if (v->day != 0)
         x = tqp_ir_call2(l->arena, TQP_OP_ADD, x->type, x,
                          tqp_ir_const_int(l->arena, type_i32, sign * v->day));

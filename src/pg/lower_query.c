@@ -129,8 +129,8 @@ static bool engine_sort_key(TqpLowering *l, TqpQueryParts *parts, Node *expr, Tq
     if (index < 0)
         return false;
     /* Of alternatives the IR keeps the collation of the first, PostgreSQL may order by another. */
-    key->expr = tqp_lower_collation(l, tqp_ir_col(l->arena, (uint32_t)index, e->type),
-                                    exprCollation(expr));
+    key->expr =
+        tqp_lower_collation(l, tqp_ir_col(l->arena, (uint32_t)index, e->type), exprCollation(expr));
     return key->expr != NULL;
 }
 

@@ -17,9 +17,9 @@ extern int tqp_threads;         /* 0 = all cores */
 extern int tqp_memory_limit_kb; /* per query, private memory */
 extern int tqp_cache_size_mb;   /* bytes of files, cluster wide */
 extern bool tqp_auto_load;
-extern char *tqp_isa;           /* auto, scalar, avx2, avx512 */
+extern char *tqp_isa; /* auto, scalar, avx2, avx512 */
 extern char *tqp_disabled_passes;
-extern char *tqp_backend_name;  /* cpu, ref */
+extern char *tqp_backend_name; /* cpu, ref */
 extern bool tqp_enable_gpu;
 extern void tqp_guc_define(void);
 

@@ -12,7 +12,7 @@
 
 #include "store/files.h"
 
-#define LARGE_FILE ((off_t)32 << 20)
+#define LARGE_FILE ((off_t)4 << 20)
 
 TqpStatus tqp_file_error(TqpError *err, const char *what, const char *name) {
     char text[96];

@@ -32,8 +32,8 @@ TqpStatus tqp_file_write(int fd, const void *data, uint64_t bytes, uint64_t offs
 TqpStatus tqp_file_replace(int dirfd, const char *name, const char *temp, const void *data,
                            uint64_t bytes, TqpError *err) TQP_NODISCARD;
 /*
- * Close a file.  The last close of an unlinked one gives back its pages, a tenth of a second for
- * some 500 MB: a large one is closed by a thread that nobody waits for.
+ * Close a file.  The last close of an unlinked one gives back its pages, which takes 20 to 50 ms
+ * for 100 MB: all but small ones are closed by a thread that nobody waits for.
  */
 void tqp_file_release(int fd);
 /* Unlink, and release what was behind the name. */

@@ -48,12 +48,14 @@ class Run:
 
     def setup(self):
         """Create the tables; some are vacuumed and loaded, some are not."""
-        self.reader.execute(f"SELECT setseed({random.Random(self.seed).random()})")
+        for session in (self.reader, self.writer):
+            session.execute(f"SELECT setseed({random.Random(self.seed).random()})")
         for i, rows in enumerate(self.sizes):
             self.tables.append(self.make_table(f"t{i}", rows))
 
     def make_table(self, name, rows):
         """A new random table under this name."""
+        settings.apply(self.reader, settings.DEFAULTS, self.current)
         table = random_table(self.rng, name, rows)
         self.reader.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in table.create():
