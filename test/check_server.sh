@@ -13,7 +13,7 @@ trap 'test/cluster.sh remove "$dir"' EXIT
 for preload in "" tqp; do
     echo "-- regression tests, shared_preload_libraries = '$preload'"
     test/cluster.sh start "$dir" "fsync = off" "shared_preload_libraries = '$preload'" \
-        "max_prepared_transactions = 4"
+        "max_prepared_transactions = 4" "tqp.worker_naptime = 0"
     eval "$(test/cluster.sh env "$dir")"
     make -s installcheck || {
         cat results/../regression.diffs 2>/dev/null | head -200

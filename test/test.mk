@@ -55,8 +55,8 @@ conformance: $(B)/conformance
 sanitize:
 	$(MAKE) VARIANT=asan unit conformance
 	$(MAKE) VARIANT=tsan tsan-tests
-tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_store
-	$(B)/test_base && $(B)/test_exec && $(B)/test_store
+tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_sort $(B)/test_store
+	$(B)/test_base && $(B)/test_exec && $(B)/test_sort && $(B)/test_store
 
 style:
 	test/check_style.sh

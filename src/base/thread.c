@@ -44,6 +44,14 @@ bool tqp_team_should_stop(TqpTeam *team, int worker) {
     return true;
 }
 
+bool tqp_stop_asked(const TqpStop *stop) {
+    if (stop == NULL)
+        return false;
+    if (stop->team != NULL)
+        return tqp_team_should_stop(stop->team, stop->worker);
+    return stop->poll != NULL && stop->poll->interrupted(stop->poll->host);
+}
+
 /* Start threads for workers 1..; signals stay blocked in them.  Returns how many workers exist. */
 static int start_threads(Worker *workers, int n, _Atomic int *running) {
     sigset_t all, old;

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -35,5 +36,25 @@ TqpStatus tqp_team_run(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn,
 
 /* For workers, once per morsel: true when to stop.  On worker 0 this polls the host. */
 bool tqp_team_should_stop(TqpTeam *team, int worker);
+
+/*
+ * Who asks whether to stop: a worker of a team, or, with team NULL, the leader between teams. Loops
+ * that may last longer than a few milliseconds ask; what they return then is TQP_CANCELLED, which
+ * never hides the failure that stopped the team.  A NULL TqpStop is never told to stop.
+ */
+typedef struct TqpStop {
+    TqpTeam *team;
+    int worker;
+    const TqpHostPoll *poll; /* used without a team; may be NULL */
+} TqpStop;
+
+bool tqp_stop_asked(const TqpStop *stop);
+
+#define TQP_STOP_EVERY 16384u /* a power of two; steps of a loop, some nanoseconds each */
+
+/* Asks once in TQP_STOP_EVERY steps, i = 0 included. */
+static inline bool tqp_stop_at(const TqpStop *stop, uint64_t i) {
+    return (i & (TQP_STOP_EVERY - 1)) == 0 && tqp_stop_asked(stop);
+}
 
 #endif

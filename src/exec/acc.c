@@ -1,5 +1,6 @@
 /* Accumulator arrays: planning, growing, adding tiles, merging. */
 #include "exec/acc.h"
+#include "exec/memory.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,16 +105,19 @@ void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan) {
 }
 
 /* The value of an empty group: what MIN and MAX begin with, else 0.  NaN is the greatest float. */
-static void init_values(const TqpAccInfo *info, void *values, uint32_t from, uint32_t to) {
+static TqpStatus init_values(const TqpAccInfo *info, void *values, uint32_t from, uint32_t to,
+                             const TqpStop *stop) {
     bool min = info->acc->kind == TQP_ACC_MIN, max = info->acc->kind == TQP_ACC_MAX;
     uint32_t width = tqp_column_width(info->lane);
     TqpInt128 least, most;
     if ((!min && !max) || info->lane == TQP_LANE_VIEW) {
-        memset((char *)values + (size_t)from * width, 0, (size_t)(to - from) * width);
-        return;
+        return tqp_memory_clear((char *)values + (size_t)from * width, (size_t)(to - from) * width,
+                                stop);
     }
     tqp_lane_bounds(info->lane, &least, &most);
     for (uint32_t g = from; g < to; g++) {
+        if (tqp_stop_at(stop, g))
+            return TQP_CANCELLED;
         if (info->lane == TQP_LANE_F32)
             ((float *)values)[g] = min ? NAN : -INFINITY;
         else if (info->lane == TQP_LANE_F64)
@@ -121,9 +125,11 @@ static void init_values(const TqpAccInfo *info, void *values, uint32_t from, uin
         else
             tqp_lane_put(info->lane, values, g, min ? most : least);
     }
+    return TQP_OK;
 }
 
-TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n) {
+TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
+                        const TqpStop *stop) {
     if (n <= accs->capacity) {
         accs->ngroups = n > accs->ngroups ? n : accs->ngroups;
         return TQP_OK;
@@ -132,20 +138,22 @@ TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker
     uint64_t cap = old == 0 ? n : (uint64_t)old * 2;
     cap = cap < n ? n : cap < UINT32_MAX ? cap : UINT32_MAX;
     for (uint32_t k = 0; k < plan->ncounts; k++) {
-        TQP_TRY(tqp_buffer_grow(&accs->counts[k], broker, (size_t)old * 8, (size_t)cap * 8));
-        memset((int64_t *)accs->counts[k].data + old, 0, (size_t)(cap - old) * 8);
+        TqpBuffer *counts = &accs->counts[k];
+        TQP_TRY(tqp_memory_grow(counts, broker, (size_t)old * 8, (size_t)cap * 8, stop));
+        TQP_TRY(tqp_memory_clear((int64_t *)counts->data + old, (size_t)(cap - old) * 8, stop));
     }
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];
         size_t width = tqp_column_width(info->lane);
         if (!info->has_values)
             continue;
-        TQP_TRY(tqp_buffer_grow(&accs->values[a], broker, old * width, (size_t)cap * width));
-        init_values(info, accs->values[a].data, old, (uint32_t)cap);
+        TQP_TRY(tqp_memory_grow(&accs->values[a], broker, old * width, (size_t)cap * width, stop));
+        TQP_TRY(init_values(info, accs->values[a].data, old, (uint32_t)cap, stop));
         if (info->lane != TQP_LANE_F64 || info->acc->kind != TQP_ACC_F64)
             continue;
-        TQP_TRY(tqp_buffer_grow(&accs->special[a], broker, old, (size_t)cap));
-        memset((char *)accs->special[a].data + old, 0, (size_t)(cap - old));
+        TqpBuffer *special = &accs->special[a];
+        TQP_TRY(tqp_memory_grow(special, broker, old, (size_t)cap, stop));
+        TQP_TRY(tqp_memory_clear((char *)special->data + old, (size_t)(cap - old), stop));
     }
     accs->capacity = (uint32_t)cap;
     accs->ngroups = n;

@@ -53,8 +53,8 @@ TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *back
 size_t tqp_accs_bytes_per_group(const TqpAccPlan *plan);
 TqpStatus tqp_accs_init(TqpAccs *accs, const TqpAccPlan *plan, TqpArena *arena) TQP_NODISCARD;
 /* At least n groups; new ones are empty. */
-TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker,
-                        uint32_t n) TQP_NODISCARD;
+TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
+                        const TqpStop *stop) TQP_NODISCARD;
 void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan);
 
 /* Add a tile.  groups: group of each row, lane U8 or U32; ignored when scalar. */
@@ -76,8 +76,12 @@ static inline int64_t *tqp_accs_rows(const TqpAccs *accs) {
     return accs->counts[0].data;
 }
 
-/* acc_finish.c: values of n groups (ids; NULL = 0, 1, ..) into rows [at, at + n) of the column. */
-TqpStatus tqp_accs_finish(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc, uint32_t n,
-                          const uint32_t *ids, TqpColumn *column, uint64_t at) TQP_NODISCARD;
+/*
+ * acc_finish.c: values of n groups (ids; NULL = first, first + 1, ..) into rows [at, at + n) of the
+ * column.
+ */
+TqpStatus tqp_accs_finish(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc, uint32_t first,
+                          uint32_t n, const uint32_t *ids, TqpColumn *column,
+                          uint64_t at) TQP_NODISCARD;
 
 #endif

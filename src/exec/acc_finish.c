@@ -12,14 +12,14 @@ typedef struct Finish {
     const int64_t *counts;
     const void *values;
     const uint8_t *special;
-    uint32_t n;
+    uint32_t first, n;
     const uint32_t *ids;
     TqpColumn *column;
     uint64_t at;
 } Finish;
 
 static uint32_t group_of(const Finish *f, uint32_t i) {
-    return f->ids != NULL ? f->ids[i] : i;
+    return f->ids != NULL ? f->ids[i] : f->first + i;
 }
 
 /* Values that the result's type and its lane can hold. */
@@ -140,13 +140,14 @@ static TqpStatus finish_values(const Finish *f) {
     return TQP_INVALID;
 }
 
-TqpStatus tqp_accs_finish(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc, uint32_t n,
-                          const uint32_t *ids, TqpColumn *column, uint64_t at) {
+TqpStatus tqp_accs_finish(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc, uint32_t first,
+                          uint32_t n, const uint32_t *ids, TqpColumn *column, uint64_t at) {
     const TqpAccInfo *info = &plan->infos[acc];
     Finish f = {.info = info,
                 .counts = accs->counts[info->count].data,
                 .values = accs->values[info->same].data,
                 .special = accs->special[info->same].data,
+                .first = first,
                 .n = n,
                 .ids = ids,
                 .column = column,

@@ -50,11 +50,11 @@ static TqpStatus agg_begin(TqpRun *run) {
     return tqp_distinct_begin(&agg->distinct, run, &agg->plan, agg->ngroups);
 }
 
-static TqpStatus open_state(TqpRun *run, const Agg *agg, AggState *state) {
+static TqpStatus open_state(TqpRun *run, const Agg *agg, AggState *state, const TqpStop *stop) {
     state->used = true;
     tqp_arena_init(&state->arena, run->query->broker);
     TQP_TRY(tqp_accs_init(&state->accs, &agg->plan, &state->arena));
-    return tqp_accs_grow(&state->accs, &agg->plan, run->query->broker, agg->ngroups);
+    return tqp_accs_grow(&state->accs, &agg->plan, run->query->broker, agg->ngroups, stop);
 }
 
 static TqpStatus agg_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
@@ -62,7 +62,7 @@ static TqpStatus agg_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
     AggState *state = &agg->states[s];
     const TqpSink *sink = &run->pipeline->sink;
     if (!state->used)
-        TQP_TRY(open_state(run, agg, state));
+        TQP_TRY(open_state(run, agg, state, tile->stop));
     const void *groups = NULL;
     TqpLane lane = TQP_LANE_U32;
     if (sink->grouping == TQP_GROUP_DENSE) {
@@ -107,7 +107,7 @@ static TqpStatus merge_work(TqpTeam *team, int worker, void *arg) {
 static TqpStatus merge_states(TqpRun *run, Agg *agg) {
     bool others = false;
     if (!agg->states[0].used)
-        TQP_TRY(open_state(run, agg, &agg->states[0]));
+        TQP_TRY(open_state(run, agg, &agg->states[0], &run->leader));
     for (uint32_t s = 1; s < agg->nstates; s++)
         others = others || agg->states[s].used;
     if (others) {
@@ -128,6 +128,8 @@ static TqpStatus present_groups(TqpRun *run, const Agg *agg, TqpBuffer *ids, uin
     TQP_TRY(tqp_buffer_alloc(ids, run->query->broker, (size_t)agg->ngroups * sizeof(uint32_t)));
     uint32_t *out = ids->data, count = 0;
     for (uint32_t g = 0; g < agg->ngroups; g++) {
+        if (tqp_stop_at(&run->leader, g))
+            return TQP_CANCELLED;
         out[count] = g;
         count += agg->plan.scalar || rows[g] > 0;
     }
@@ -137,7 +139,7 @@ static TqpStatus present_groups(TqpRun *run, const Agg *agg, TqpBuffer *ids, uin
 
 /* Group numbers are codes of the keys, least key first. */
 static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *ids, uint32_t n,
-                      TqpColumn *column) {
+                      TqpColumn *column, uint32_t at) {
     const TqpDenseKey *dense = sink->dense;
     uint32_t stride = 1;
     for (uint32_t k = 0; k < key; k++)
@@ -147,12 +149,12 @@ static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *ids, ui
         uint32_t code = ids[i] / stride % dense[key].cardinality;
         bool null = dense[key].nullable && code == dense[key].cardinality - 1;
         if (valid != NULL)
-            valid[i] = !null;
+            valid[at + i] = !null;
         code = null ? 0 : code;
         if (column->slot.lane == TQP_LANE_MASK)
-            ((uint8_t *)column->values.data)[i] = (uint8_t)code;
+            ((uint8_t *)column->values.data)[at + i] = (uint8_t)code;
         else
-            tqp_lane_put(column->slot.lane, column->values.data, i, code);
+            tqp_lane_put(column->slot.lane, column->values.data, at + i, code);
     }
 }
 
@@ -160,15 +162,20 @@ static TqpStatus finish_columns(TqpRun *run, const Agg *agg, const uint32_t *ids
                                 TqpColumn *columns) {
     const TqpSink *sink = &run->pipeline->sink;
     TqpBroker *broker = run->query->broker;
-    for (uint32_t k = 0; k < sink->nkeys; k++) {
+    for (uint32_t k = 0; k < sink->nkeys; k++)
         TQP_TRY(tqp_column_alloc(&columns[k], broker, &sink->keys[k], sink->dense[k].nullable, n));
-        dense_key(sink, k, ids, n, &columns[k]);
-    }
-    for (uint32_t a = 0; a < sink->naccs; a++) {
-        TqpColumn *column = &columns[sink->nkeys + a];
-        const TqpAccumulator *acc = &sink->accs[a];
-        TQP_TRY(tqp_column_alloc(column, broker, &acc->result, acc->kind != TQP_ACC_COUNT, n));
-        TQP_TRY(tqp_accs_finish(&agg->states[0].accs, &agg->plan, a, n, ids, column, 0));
+    for (uint32_t a = 0; a < sink->naccs; a++)
+        TQP_TRY(tqp_column_alloc(&columns[sink->nkeys + a], broker, &sink->accs[a].result,
+                                 sink->accs[a].kind != TQP_ACC_COUNT, n));
+    for (uint32_t done = 0, some; done < n; done += some) {
+        some = n - done < MERGE_RANGE ? n - done : MERGE_RANGE;
+        if (tqp_stop_asked(&run->leader))
+            return TQP_CANCELLED;
+        for (uint32_t k = 0; k < sink->nkeys; k++)
+            dense_key(sink, k, ids + done, some, &columns[k], done);
+        for (uint32_t a = 0; a < sink->naccs; a++)
+            TQP_TRY(tqp_accs_finish(&agg->states[0].accs, &agg->plan, a, 0, some, ids + done,
+                                    &columns[sink->nkeys + a], done));
     }
     return TQP_OK;
 }
@@ -187,7 +194,7 @@ static TqpStatus agg_finish(TqpRun *run, TqpResult *result) {
         status = finish_columns(run, agg, ids.data, n, columns);
     tqp_buffer_free(&ids);
     if (status == TQP_OK)
-        return tqp_result_build(result, run->query->broker, n, ncolumns, columns);
+        return tqp_result_build(result, run->query->broker, n, ncolumns, columns, &run->leader);
     for (uint32_t c = 0; c < ncolumns; c++)
         tqp_column_free(&columns[c]);
     return status;

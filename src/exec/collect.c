@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/memory.h"
+
 static TqpStatus collect_begin(TqpRun *run) {
     const TqpSink *sink = &run->pipeline->sink;
     TqpCollect *collect = tqp_arena_zalloc(&run->arena, sizeof(TqpCollect));
@@ -38,7 +40,8 @@ static TqpStatus collect_begin(TqpRun *run) {
     return TQP_OK;
 }
 
-TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n) {
+TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n,
+                              const TqpStop *stop) {
     const TqpSink *sink = &run->pipeline->sink;
     TqpCollect *collect = run->sink;
     TqpBroker *broker = run->query->broker;
@@ -48,12 +51,12 @@ TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n) {
     for (uint32_t c = 0; c < sink->ncolumns; c++) {
         TqpColumn *column = &state->columns[c];
         size_t width = tqp_column_width(column->slot.lane);
-        TQP_TRY(tqp_buffer_grow(&column->values, broker, state->nrows * width, cap * width));
+        TQP_TRY(tqp_memory_grow(&column->values, broker, state->nrows * width, cap * width, stop));
         if (column->slot.valid != TQP_NO_REG)
-            TQP_TRY(tqp_buffer_grow(&column->valid, broker, state->nrows, cap));
+            TQP_TRY(tqp_memory_grow(&column->valid, broker, state->nrows, cap, stop));
     }
     if (collect->topn)
-        TQP_TRY(tqp_buffer_grow(&state->seq, broker, state->nrows * 8, cap * 8));
+        TQP_TRY(tqp_memory_grow(&state->seq, broker, state->nrows * 8, cap * 8, stop));
     state->capacity = cap;
     return TQP_OK;
 }
@@ -89,7 +92,7 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
         keep = tqp_topn_filter(run, state, tile, &n);
     if (n == 0)
         return TQP_OK;
-    TQP_TRY(tqp_collect_reserve(run, state, n));
+    TQP_TRY(tqp_collect_reserve(run, state, n, tile->stop));
     for (uint32_t c = 0; c < sink->ncolumns; c++) {
         TqpColumn *column = &state->columns[c];
         size_t width = tqp_column_width(column->slot.lane);
@@ -182,8 +185,8 @@ static TqpStatus list_pieces(TqpRun *run, Pieces *all) {
 }
 
 /* Rows [from, from + n) of the concatenation of one array of the states. */
-static void concat(const Pieces *all, uint64_t from, uint64_t n, size_t width, uint32_t column,
-                   bool valid, char *out) {
+static TqpStatus concat(const Pieces *all, uint64_t from, uint64_t n, size_t width, uint32_t column,
+                        bool valid, char *out) {
     for (uint64_t p = 0; p < all->npieces && n > 0; p++) {
         const Piece *piece = &all->pieces[p];
         uint64_t count = piece->segment.count;
@@ -194,11 +197,13 @@ static void concat(const Pieces *all, uint64_t from, uint64_t n, size_t width, u
         const TqpColumn *source = &piece->state->columns[column];
         const char *data = valid ? source->valid.data : source->values.data;
         uint64_t take = count - from < n ? count - from : n;
-        memcpy(out, data + (piece->segment.start + from) * width, take * width);
+        TQP_TRY(tqp_memory_copy(out, data + (piece->segment.start + from) * width, take * width,
+                                &all->run->leader));
         out += take * width;
         n -= take;
         from = 0;
     }
+    return TQP_OK;
 }
 
 static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, uint32_t ncolumns,
@@ -219,9 +224,10 @@ static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, ui
         }
         TQP_TRY(
             tqp_column_alloc(&columns[c], run->query->broker, slot, slot->valid != TQP_NO_REG, n));
-        concat(all, from, n, tqp_column_width(slot->lane), c, false, columns[c].values.data);
+        TQP_TRY(
+            concat(all, from, n, tqp_column_width(slot->lane), c, false, columns[c].values.data));
         if (columns[c].valid.data != NULL)
-            concat(all, from, n, 1, c, true, columns[c].valid.data);
+            TQP_TRY(concat(all, from, n, 1, c, true, columns[c].valid.data));
     }
     return TQP_OK;
 }
@@ -233,8 +239,11 @@ static void free_columns(TqpColumn *columns, uint32_t n) {
 
 /* ---- sorted output ---- */
 
-static void gather(const void *in, size_t width, const uint32_t *rows, uint64_t n, void *out) {
+static TqpStatus gather(const void *in, size_t width, const uint32_t *rows, uint64_t n, void *out,
+                        const TqpStop *stop) {
     for (uint64_t i = 0; i < n; i++) {
+        if (tqp_stop_at(stop, i))
+            return TQP_CANCELLED;
         size_t at = (size_t)rows[i] * width;
         switch (width) {
         case 1:
@@ -251,6 +260,7 @@ static void gather(const void *in, size_t width, const uint32_t *rows, uint64_t 
             break;
         }
     }
+    return TQP_OK;
 }
 
 static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n, const TqpColumn *in,
@@ -259,9 +269,10 @@ static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n, c
     for (uint32_t c = 0; c < sink->noutputs; c++) {
         bool nullable = in[c].valid.data != NULL;
         TQP_TRY(tqp_column_alloc(&out[c], run->query->broker, &in[c].slot, nullable, n));
-        gather(in[c].values.data, tqp_column_width(in[c].slot.lane), rows, n, out[c].values.data);
+        TQP_TRY(gather(in[c].values.data, tqp_column_width(in[c].slot.lane), rows, n,
+                       out[c].values.data, &run->leader));
         if (nullable)
-            gather(in[c].valid.data, 1, rows, n, out[c].valid.data);
+            TQP_TRY(gather(in[c].valid.data, 1, rows, n, out[c].valid.data, &run->leader));
     }
     return TQP_OK;
 }
@@ -271,7 +282,7 @@ static TqpStatus sort_rows(TqpRun *run, const Pieces *all, const TqpColumn *colu
     TqpCollect *collect = run->sink;
     const TqpSink *sink = &run->pipeline->sink;
     TqpSortInput input = {.query = run->query,
-                          .leader = true,
+                          .stop = &run->leader,
                           .nrows = all->nrows,
                           .columns = columns,
                           .nsort = sink->nsort,
@@ -329,7 +340,8 @@ static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
                            ? sorted_output(run, &all, from, n, columns)
                            : concat_columns(&all, from, n, sink->noutputs, columns);
     if (status == TQP_OK)
-        return tqp_result_build(result, run->query->broker, n, sink->noutputs, columns);
+        return tqp_result_build(result, run->query->broker, n, sink->noutputs, columns,
+                                &run->leader);
     free_columns(columns, sink->noutputs);
     return status;
 }

@@ -42,7 +42,8 @@ typedef struct TqpCollect {
 #define TQP_TOPN_MAX 65536u
 
 /* Room for n more rows. */
-TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n) TQP_NODISCARD;
+TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n,
+                              const TqpStop *stop) TQP_NODISCARD;
 
 /* topn.c */
 bool tqp_topn_applies(const TqpSink *sink, uint64_t need);

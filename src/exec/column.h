@@ -64,6 +64,6 @@ void tqp_column_free(TqpColumn *column);
 /* Cut columns of nrows rows into row groups.  Takes the buffers over; frees what it does not keep.
  */
 TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows, uint32_t ncolumns,
-                           TqpColumn *columns) TQP_NODISCARD;
+                           TqpColumn *columns, const TqpStop *stop) TQP_NODISCARD;
 
 #endif

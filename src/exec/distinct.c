@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exec/keys.h"
+#include "exec/memory.h"
 
 /* A bitmap over (group, value) is used up to this size, shared by all states. */
 #define BITMAP_BITS_MAX (UINT64_C(1) << 28)
@@ -78,8 +79,7 @@ static TqpStatus open_set(TqpDistinctSets *sets, Set *set, const TqpAccInfo *inf
     if (set->domain > 0) {
         size_t bytes = set->domain / 8 * sets->ngroups;
         TQP_TRY(tqp_buffer_alloc(&set->bitmap, run->query->broker, bytes));
-        memset(set->bitmap.data, 0, bytes);
-        return TQP_OK;
+        return tqp_memory_clear(set->bitmap.data, bytes, &run->leader);
     }
     TQP_TRY(tqp_key_plan(&set->plan, &run->arena, 1, &set->arg, sets->ngroups != 1));
     set->tables = tqp_arena_zalloc(&run->arena, sets->nstates * sizeof(TqpKeyTable));
@@ -168,6 +168,7 @@ static TqpStatus flush(const Set *set, TqpKeyTable *table, Scratch *scratch, uin
 static TqpStatus add_hash(Set *set, TqpKeyTable *table, Scratch *scratch, const TqpTile *tile,
                           const uint32_t *groups, const uint64_t *guard) {
     uint32_t nwords = set->plan.nwords, n = 0;
+    table->stop = tile->stop;
     tqp_key_pack(&set->plan, tile, groups, scratch->words);
     for (uint32_t i = 0; i < tile->n; i++) {
         if (guard != NULL && !tqp_bitmap_get(guard, i))
@@ -255,6 +256,8 @@ static TqpStatus finish_bitmap(const TqpDistinctSets *sets, const Set *set, TqpA
     for (uint32_t g = 0; g < sets->ngroups; g++) {
         const uint64_t *bits = (const uint64_t *)set->bitmap.data + g * words;
         for (uint64_t w = 0; w < words; w++) {
+            if (tqp_stop_at(&sets->run->leader, g * words + w))
+                return TQP_CANCELLED;
             if (counts) {
                 count[g] += __builtin_popcountll(bits[w]);
                 continue;
@@ -285,11 +288,6 @@ static Value key_value(const Set *set, const uint64_t *words) {
     return v;
 }
 
-static bool interrupted(const TqpDistinctSets *sets) {
-    const TqpHostPoll *poll = sets->run->query->poll;
-    return poll != NULL && poll->interrupted(poll->host);
-}
-
 /* All states' keys into one table, their groups renumbered. */
 static TqpStatus unite(const TqpDistinctSets *sets, const Set *set, const uint32_t *const *ids,
                        TqpKeyTable *all, Scratch *scratch) {
@@ -306,7 +304,7 @@ static TqpStatus unite(const TqpDistinctSets *sets, const Set *set, const uint32
                 *word |= (uint64_t)ids[s][group] << set->plan.extra_shift;
             }
             TQP_TRY(flush(set, all, scratch, n));
-            if (done % (TQP_KEY_BATCH * 64) == 0 && interrupted(sets))
+            if (tqp_stop_at(all->stop, done))
                 return TQP_CANCELLED;
         }
     }
@@ -315,11 +313,19 @@ static TqpStatus unite(const TqpDistinctSets *sets, const Set *set, const uint32
 
 static TqpStatus feed_table(const TqpDistinctSets *sets, const Set *set, const TqpKeyTable *table,
                             TqpAccs *accs) {
+    bool counts = only_counts(sets, set);
+    int64_t *count = accs->counts[set->info->count].data;
     for (uint32_t i = 0; i < table->nkeys; i++) {
+        if (tqp_stop_at(&sets->run->leader, i))
+            return TQP_CANCELLED;
         const uint64_t *words = tqp_key_at(table, i);
         uint32_t group = 0;
         if (set->plan.has_extra)
             group = (uint32_t)(words[set->plan.extra_word] >> set->plan.extra_shift);
+        if (counts) {
+            count[group]++;
+            continue;
+        }
         Value v = key_value(set, words);
         TQP_TRY(feed(sets, set, accs, group, &v));
     }
@@ -338,6 +344,7 @@ static TqpStatus finish_hash(TqpDistinctSets *sets, const Set *set, TqpAccs *acc
         return feed_table(sets, set, &set->tables[last], accs);
     TqpKeyTable all;
     tqp_key_table_init(&all, &set->plan, sets->run->query->broker, 0);
+    all.stop = &sets->run->leader;
     TqpStatus status = unite(sets, set, ids, &all, &sets->scratch[last]);
     if (status == TQP_OK)
         status = feed_table(sets, set, &all, accs);

@@ -13,6 +13,7 @@
 
 #define SPLIT_KEYS  65536u /* fewer groups than this are merged by one worker */
 #define PART_BITS   5u     /* else into 2^PART_BITS partitions */
+#define FINISH_ROWS 16384u /* result rows that a worker claims */
 #define RETRY_TILES 16u    /* tiles without run detection after one where it did not pay */
 
 typedef struct Groups {
@@ -175,9 +176,11 @@ static TqpStatus hash_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
     HashState *state = &hash->states[s];
     if (!state->groups.open)
         TQP_TRY(open_state(run, state));
-    TQP_TRY(group_rows(hash, state, tile));
     Groups *groups = &state->groups;
-    TQP_TRY(tqp_accs_grow(&groups->accs, &hash->accs, run->query->broker, groups->table.nkeys));
+    groups->table.stop = tile->stop;
+    TQP_TRY(group_rows(hash, state, tile));
+    TQP_TRY(tqp_accs_grow(&groups->accs, &hash->accs, run->query->broker, groups->table.nkeys,
+                          tile->stop));
     tqp_accs_add(&groups->accs, &hash->accs, tile, state->row_group, TQP_LANE_U32);
     if (hash->distinct == NULL)
         return TQP_OK;
@@ -216,7 +219,10 @@ static TqpStatus flush(TqpRun *run, Groups *part, uint32_t s, Batch *batch, uint
         memcpy(batch->words + (size_t)i * nwords, tqp_key_at(table, batch->src[i]),
                nwords * sizeof(uint64_t));
     TQP_TRY(tqp_key_table_insert(&part->table, batch->words, batch->hashes, batch->n, batch->dst));
-    TQP_TRY(tqp_accs_grow(&part->accs, &hash->accs, run->query->broker, part->table.nkeys));
+    if (tqp_stop_asked(part->table.stop))
+        return TQP_CANCELLED;
+    TQP_TRY(tqp_accs_grow(&part->accs, &hash->accs, run->query->broker, part->table.nkeys,
+                          part->table.stop));
     tqp_accs_merge(&part->accs, &hash->accs, &hash->states[s].groups.accs, batch->n, 0, batch->dst,
                    batch->src, flags);
     for (uint32_t i = 0; hash->ids != NULL && i < batch->n; i++)
@@ -254,12 +260,13 @@ static TqpStatus merge_state(TqpRun *run, Groups *part, uint32_t p, uint32_t s, 
     return flush(run, part, s, batch, flags);
 }
 
-static TqpStatus merge_part(TqpRun *run, uint32_t p, uint32_t *flags) {
+static TqpStatus merge_part(TqpRun *run, uint32_t p, const TqpStop *stop, uint32_t *flags) {
     Hash *hash = run->sink;
     Groups *part = &hash->parts[p];
     /* Sources come in hash order: other bits of the hash keep them from crowding a growing table.
      */
     TQP_TRY(open_groups(run, part, 32));
+    part->table.stop = stop;
     Batch *batch = tqp_arena_zalloc(&part->arena, sizeof(Batch));
     if (batch == NULL)
         return tqp_exec_arena_status(&part->arena);
@@ -275,12 +282,13 @@ static TqpStatus merge_part(TqpRun *run, uint32_t p, uint32_t *flags) {
 static TqpStatus merge_work(TqpTeam *team, int worker, void *arg) {
     TqpRun *run = arg;
     Hash *hash = run->sink;
+    const TqpStop stop = {team, worker, NULL};
     uint32_t flags = 0;
     while (!tqp_team_should_stop(team, worker)) {
         uint32_t p = atomic_fetch_add(&hash->next, 1);
         if (p >= hash->nparts)
             break;
-        TQP_TRY(merge_part(run, p, &flags));
+        TQP_TRY(merge_part(run, p, &stop, &flags));
     }
     return tqp_exec_flags_status(flags);
 }
@@ -335,29 +343,41 @@ static TqpStatus merge_states(TqpRun *run, Hash *hash) {
 
 /* ---- result ---- */
 
-static TqpStatus finish_part(const TqpRun *run, const Hash *hash, uint32_t p) {
+/* Groups [first, first + n) of part p. */
+static TqpStatus finish_groups(const TqpRun *run, const Hash *hash, uint32_t p, uint32_t first,
+                               uint32_t n) {
     const TqpSink *sink = &run->pipeline->sink;
     const Groups *groups = hash->final[p];
-    if (!groups->open)
-        return TQP_OK;
-    uint32_t n = groups->table.nkeys;
+    uint64_t at = hash->base[p] + first;
     for (uint32_t k = 0; k < sink->nkeys; k++)
-        tqp_key_unpack(&hash->keys, k, groups->table.keys.data, n, &hash->columns[k],
-                       hash->base[p]);
+        tqp_key_unpack(&hash->keys, k, tqp_key_at(&groups->table, first), n, &hash->columns[k], at);
     for (uint32_t a = 0; a < sink->naccs; a++)
-        TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, n, NULL,
-                                &hash->columns[sink->nkeys + a], hash->base[p]));
+        TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, first, n, NULL,
+                                &hash->columns[sink->nkeys + a], at));
+    return TQP_OK;
+}
+
+/* Result rows [from, to), whatever parts they lie in. */
+static TqpStatus finish_rows(const TqpRun *run, const Hash *hash, uint64_t from, uint64_t to) {
+    for (uint32_t p = 0; p < hash->nparts; p++) {
+        uint64_t begin = from > hash->base[p] ? from : hash->base[p];
+        uint64_t end = to < hash->base[p + 1] ? to : hash->base[p + 1];
+        if (begin < end)
+            TQP_TRY(finish_groups(run, hash, p, (uint32_t)(begin - hash->base[p]),
+                                  (uint32_t)(end - begin)));
+    }
     return TQP_OK;
 }
 
 static TqpStatus finish_work(TqpTeam *team, int worker, void *arg) {
     TqpRun *run = arg;
     Hash *hash = run->sink;
+    uint64_t n = hash->base[hash->nparts];
     while (!tqp_team_should_stop(team, worker)) {
-        uint32_t p = atomic_fetch_add(&hash->next, 1);
-        if (p >= hash->nparts)
+        uint64_t from = (uint64_t)atomic_fetch_add(&hash->next, 1) * FINISH_ROWS;
+        if (from >= n)
             break;
-        TQP_TRY(finish_part(run, hash, p));
+        TQP_TRY(finish_rows(run, hash, from, n - from < FINISH_ROWS ? n : from + FINISH_ROWS));
     }
     return TQP_OK;
 }
@@ -386,12 +406,12 @@ static TqpStatus hash_finish(TqpRun *run, TqpResult *result) {
     TqpStatus status = alloc_columns(run, hash);
     if (status == TQP_OK) {
         atomic_store(&hash->next, 0);
-        status =
-            tqp_team_run(hash->nparts > 1 ? run->nworkers : 1, run->query->poll, finish_work, run);
+        status = tqp_team_run(hash->base[hash->nparts] >= SPLIT_KEYS ? run->nworkers : 1,
+                              run->query->poll, finish_work, run);
     }
     if (status == TQP_OK)
         return tqp_result_build(result, run->query->broker, hash->base[hash->nparts], ncolumns,
-                                hash->columns);
+                                hash->columns, &run->leader);
     for (uint32_t c = 0; c < ncolumns; c++)
         tqp_column_free(&hash->columns[c]);
     return status;

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "exec/keys.h"
+#include "exec/memory.h"
 
 #define FIRST_BITS 10
 
@@ -71,7 +72,10 @@ static inline uint64_t position(const TqpKeyTable *table, uint64_t hash) {
     return hash << table->rotate >> (64 - table->bits);
 }
 
-/* Slots are visited in hash order, so the new table fills from front to back. */
+/*
+ * Slots are visited in hash order, so the new table fills from front to back.  A table whose
+ * growth was cancelled is fit to be freed only.
+ */
 static TqpStatus rehash(TqpKeyTable *table, uint32_t bits) {
     TqpBuffer old = table->slots;
     uint64_t nold = table->bits > 0 ? UINT64_C(1) << table->bits : 0;
@@ -82,12 +86,14 @@ static TqpStatus rehash(TqpKeyTable *table, uint32_t bits) {
         table->slots = old;
         return status;
     }
-    memset(table->slots.data, 0, bytes);
+    status = tqp_memory_clear(table->slots.data, bytes, table->stop);
     table->bits = bits;
     TqpKeySlot *slots = table->slots.data;
     uint64_t mask = (UINT64_C(1) << bits) - 1;
     const TqpKeySlot *from = old.data;
-    for (uint64_t i = 0; i < nold; i++) {
+    for (uint64_t i = 0; i < nold && status == TQP_OK; i++) {
+        if (tqp_stop_at(table->stop, i))
+            status = TQP_CANCELLED;
         if (from[i].number == 0)
             continue;
         uint64_t at = position(table, from[i].hash);
@@ -96,7 +102,7 @@ static TqpStatus rehash(TqpKeyTable *table, uint32_t bits) {
         slots[at] = from[i];
     }
     tqp_buffer_free(&old);
-    return TQP_OK;
+    return status;
 }
 
 /* At most 5/8 full. */
@@ -113,7 +119,7 @@ TqpStatus tqp_key_table_reserve(TqpKeyTable *table, uint64_t nkeys) {
     if (want <= table->keys.bytes)
         return TQP_OK;
     want = want > 2 * table->keys.bytes ? want : 2 * table->keys.bytes;
-    return tqp_buffer_grow(&table->keys, table->broker, table->nkeys * width, want);
+    return tqp_memory_grow(&table->keys, table->broker, table->nkeys * width, want, table->stop);
 }
 
 static uint32_t find_or_add(TqpKeyTable *table, const uint64_t *key, uint64_t hash) {

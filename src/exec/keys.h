@@ -7,6 +7,7 @@
 #ifndef TQP_EXEC_KEYS_H
 #define TQP_EXEC_KEYS_H
 
+#include "base/thread.h"
 #include "exec/column.h"
 #include "exec/tile.h"
 
@@ -49,6 +50,7 @@ typedef struct TqpKeySlot {
 typedef struct TqpKeyTable {
     const TqpKeyPlan *plan;
     TqpBroker *broker;
+    const TqpStop *stop; /* of who inserts; may be NULL */
     uint32_t nkeys;
     uint32_t bits;   /* 2^bits slots; 0 = no memory yet */
     uint32_t rotate; /* leading hash bits not to be used for the position */

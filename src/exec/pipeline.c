@@ -88,6 +88,8 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
         uint32_t left = morsel->rows - done;
         if (atomic_load_explicit(&run->enough, memory_order_relaxed))
             return TQP_OK; /* all rows wanted come before this morsel */
+        if (tqp_stop_asked(tile->stop))
+            return TQP_CANCELLED;
         tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows);
         if (tile->flags != 0)
             break;
@@ -104,29 +106,29 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
     return tqp_exec_flags_status(tile->flags);
 }
 
-static TqpStatus run_state(TqpRun *run, TqpTeam *team, int worker, uint32_t state) {
+static TqpStatus run_state(TqpRun *run, int worker, uint32_t state) {
     uint32_t from = (uint32_t)((uint64_t)run->nmorsels * state / run->nstates);
     uint32_t to = (uint32_t)((uint64_t)run->nmorsels * (state + 1) / run->nstates);
-    for (uint32_t m = from; m < to; m++) {
-        if (tqp_team_should_stop(team, worker))
-            return TQP_OK;
+    for (uint32_t m = from; m < to; m++)
         TQP_TRY(run_morsel(run, &run->tiles[worker], state, m));
-    }
     return TQP_OK;
 }
 
 static TqpStatus work(TqpTeam *team, int worker, void *arg) {
     TqpRun *run = arg;
-    TQP_TRY(tqp_tile_init(&run->tiles[worker], run->query, run->pipeline));
+    const TqpStop stop = {team, worker, NULL};
+    TqpTile *tile = &run->tiles[worker];
+    TQP_TRY(tqp_tile_init(tile, run->query, run->pipeline));
+    tile->stop = &stop;
     uint32_t end = run->fixed ? run->nstates : run->nmorsels;
     while (!tqp_team_should_stop(team, worker) && !atomic_load(&run->enough)) {
         uint32_t claim = atomic_fetch_add(&run->next, 1);
         if (claim >= end)
             break;
         if (run->fixed)
-            TQP_TRY(run_state(run, team, worker, claim));
+            TQP_TRY(run_state(run, worker, claim));
         else
-            TQP_TRY(run_morsel(run, &run->tiles[worker], (uint32_t)worker, claim));
+            TQP_TRY(run_morsel(run, tile, (uint32_t)worker, claim));
     }
     return TQP_OK;
 }
@@ -168,6 +170,7 @@ static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
 TqpStatus tqp_exec_pipeline(TqpQuery *query, const TqpPipeline *pipeline, const TqpRelation *source,
                             TqpPipelineStats *stats, TqpResult *result) {
     TqpRun run = {.query = query, .pipeline = pipeline, .source = source, .stats = stats};
+    run.leader.poll = query->poll;
     uint64_t begin = tqp_exec_clock_ns();
     tqp_arena_init(&run.arena, query->broker);
     TqpStatus status = make_morsels(&run);

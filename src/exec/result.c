@@ -45,6 +45,7 @@ void tqp_column_free(TqpColumn *column) {
 typedef struct Build {
     TqpResult *result;
     TqpBroker *broker;
+    const TqpStop *stop;
 } Build;
 
 static TqpStatus result_alloc(Build *build, size_t bytes, void **out) {
@@ -78,28 +79,35 @@ static void bytes_to_bitmap(uint64_t *bits, const uint8_t *bytes, uint32_t n) {
 }
 
 /* Null slots hold 0 (views: an empty string). */
-static void clear_nulls(TqpColumn *column, uint64_t nrows) {
+static TqpStatus clear_nulls(const Build *build, TqpColumn *column, uint64_t nrows) {
     const uint8_t *valid = column->valid.data;
     uint32_t width = tqp_column_width(column->slot.lane);
     if (valid == NULL)
-        return;
+        return TQP_OK;
     char *values = column->values.data;
-    for (uint64_t i = 0; i < nrows; i++)
+    for (uint64_t i = 0; i < nrows; i++) {
+        if (tqp_stop_at(build->stop, i))
+            return TQP_CANCELLED;
         if (!valid[i])
             memset(values + i * width, 0, width);
+    }
+    return TQP_OK;
 }
 
-static void ranks_to_codes(TqpColumn *column, uint64_t nrows) {
+static TqpStatus ranks_to_codes(const Build *build, TqpColumn *column, uint64_t nrows) {
     const TqpSlot *slot = &column->slot;
     if (!slot->by_rank || slot->dict == NULL || slot->dict->by_rank == NULL)
-        return;
+        return TQP_OK;
     const uint8_t *valid = column->valid.data;
     for (uint64_t i = 0; i < nrows; i++) {
+        if (tqp_stop_at(build->stop, i))
+            return TQP_CANCELLED;
         if (valid != NULL && !valid[i])
             continue;
         uint32_t rank = (uint32_t)tqp_lane_get(slot->lane, column->values.data, i);
         tqp_lane_put(slot->lane, column->values.data, i, slot->dict->by_rank[rank]);
     }
+    return TQP_OK;
 }
 
 static TqpStatus set_validity(Build *build, TqpTensor *tensor, const uint8_t *valid) {
@@ -143,6 +151,8 @@ static TqpStatus set_strings(Build *build, TqpTensor *tensor, const TqpView *vie
     TQP_TRY(new_buffer(build, total, &bytes));
     uint32_t at = 0;
     for (uint32_t i = 0; i < tensor->nrows; i++) {
+        if (tqp_stop_at(build->stop, i))
+            return TQP_CANCELLED;
         ((uint32_t *)offsets)[i] = at;
         if (views[i].len > 0)
             memcpy((char *)bytes + at, views[i].data, views[i].len);
@@ -207,8 +217,8 @@ static TqpStatus build_groups(Build *build, uint64_t nrows, uint32_t ncolumns, T
         rel->columns[c] = (TqpRelColumn){columns[c].slot.type, NULL};
         if (columns[c].slot.lane != TQP_LANE_VIEW)
             rel->columns[c].dict = columns[c].slot.dict;
-        clear_nulls(&columns[c], nrows);
-        ranks_to_codes(&columns[c], nrows);
+        TQP_TRY(clear_nulls(build, &columns[c], nrows));
+        TQP_TRY(ranks_to_codes(build, &columns[c], nrows));
     }
     uint32_t ngroups = (uint32_t)((nrows + GROUP_ROWS - 1) / GROUP_ROWS);
     TQP_TRY(result_alloc(build, ngroups * sizeof(TqpRowGroup), &p));
@@ -221,6 +231,8 @@ static TqpStatus build_groups(Build *build, uint64_t nrows, uint32_t ncolumns, T
         TQP_TRY(result_alloc(build, ncolumns * sizeof(TqpTensor), &p));
         group->tensors = p;
         for (uint32_t c = 0; c < ncolumns; c++) {
+            if (tqp_stop_asked(build->stop))
+                return TQP_CANCELLED;
             group->tensors[c].nrows = group->nrows;
             TQP_TRY(set_tensor(build, &group->tensors[c], &columns[c], start));
         }
@@ -230,8 +242,8 @@ static TqpStatus build_groups(Build *build, uint64_t nrows, uint32_t ncolumns, T
 }
 
 TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows, uint32_t ncolumns,
-                           TqpColumn *columns) {
-    Build build = {.result = result, .broker = broker};
+                           TqpColumn *columns, const TqpStop *stop) {
+    Build build = {.result = result, .broker = broker, .stop = stop};
     memset(result, 0, sizeof(*result));
     tqp_arena_init(&result->arena, broker);
     /* Two buffers per string column and row group, and the columns' own. */

@@ -42,6 +42,7 @@ typedef struct TqpRun {
     _Atomic uint32_t next; /* morsel, or state when fixed, to claim */
     _Atomic bool enough;   /* LIMIT: the sink needs no further morsel */
     TqpTile *tiles;        /* per worker */
+    TqpStop leader;        /* between teams */
     TqpArena arena;        /* of the leader: descriptors */
     TqpPipelineStats *stats;
     const TqpSinkOps *ops;

@@ -1,4 +1,5 @@
-/* Radix sort of the first key word, then a stable merge sort of the runs that it leaves equal. */
+/* Radix sort of the first key word, then of the next within the runs that it leaves equal. */
+#include "exec/memory.h"
 #include "exec/sort.h"
 
 #include <string.h>
@@ -11,6 +12,8 @@ typedef struct Entry {
 #define DIGIT_BITS 11
 #define DIGITS     (1u << DIGIT_BITS)
 #define SMALL      64   /* rows below which insertion sort wins over a radix pass */
+#define RADIX_MIN  1024 /* rows below which comparing wins over loading keys and radix passes */
+#define PREFIX_MAX 64   /* bytes of a text sorted by words; beyond it is compared */
 #define POLL_EVERY 4096 /* comparisons */
 
 typedef struct Sorter {
@@ -20,17 +23,20 @@ typedef struct Sorter {
     bool cancelled;
 } Sorter;
 
-static TqpView text_of(const TqpColumn *column, uint32_t row) {
-    const TqpSlot *slot = &column->slot;
-    if (column->valid.data != NULL && ((const uint8_t *)column->valid.data)[row] == 0)
-        return tqp_view("", 0); /* NULLs compared equal before */
-    if (slot->lane == TQP_LANE_VIEW)
-        return ((const TqpView *)column->values.data)[row];
-    return tqp_dict_view(slot->dict, (uint32_t)tqp_lane_get(slot->lane, column->values.data, row));
+/* As tqp_stop_at, and remembers. */
+static inline bool stopped(Sorter *s, uint64_t i) {
+    if (tqp_stop_at(s->input->stop, i))
+        s->cancelled = true;
+    return s->cancelled;
+}
+
+static void copy_entries(Sorter *s, Entry *out, const Entry *in, uint64_t n) {
+    if (tqp_memory_copy(out, in, n * sizeof(Entry), s->input->stop) != TQP_OK)
+        s->cancelled = true;
 }
 
 static int compare_text(const Sorter *s, const TqpColumn *column, uint32_t a, uint32_t b) {
-    TqpView x = text_of(column, a), y = text_of(column, b);
+    TqpView x = tqp_sort_text(column, a), y = tqp_sort_text(column, b);
     if (tqp_sort_needs_host(&column->slot))
         return s->input->query->compare(s->input->query->compare_host, column->slot.type.collation,
                                         x, y);
@@ -39,12 +45,11 @@ static int compare_text(const Sorter *s, const TqpColumn *column, uint32_t a, ui
     return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-/* Order of two rows by the segments after the first; a tie keeps their places. */
-static bool comes_after(Sorter *s, uint32_t a, uint32_t b) {
-    const TqpHostPoll *poll = s->input->leader ? s->input->query->poll : NULL;
-    if (++s->compared % POLL_EVERY == 0 && poll != NULL && poll->interrupted(poll->host))
-        s->cancelled = true;
-    for (uint32_t k = 1; k < s->keys->nsegments; k++) {
+/* Order of two rows by the segments from the given one on; a tie keeps their places. */
+static bool comes_after(Sorter *s, uint32_t segment_first, uint32_t a, uint32_t b) {
+    if (++s->compared % POLL_EVERY == 0)
+        s->cancelled = s->cancelled || tqp_stop_asked(s->input->stop);
+    for (uint32_t k = segment_first; k < s->keys->nsegments; k++) {
         const TqpSortSegment *segment = &s->keys->segments[k];
         if (segment->words != NULL) {
             if (segment->words[a] != segment->words[b])
@@ -58,19 +63,20 @@ static bool comes_after(Sorter *s, uint32_t a, uint32_t b) {
     return false;
 }
 
-static void insertion_sort(Sorter *s, Entry *run, uint64_t n) {
+static void insertion_sort(Sorter *s, uint32_t k, Entry *run, uint64_t n) {
     for (uint64_t i = 1; i < n; i++) {
         Entry e = run[i];
         uint64_t j = i;
-        for (; j > 0 && comes_after(s, run[j - 1].row, e.row); j--)
+        for (; j > 0 && comes_after(s, k, run[j - 1].row, e.row); j--)
             run[j] = run[j - 1];
         run[j] = e;
     }
 }
 
-static void merge(Sorter *s, const Entry *a, uint64_t na, const Entry *b, uint64_t nb, Entry *out) {
+static void merge(Sorter *s, uint32_t k, const Entry *a, uint64_t na, const Entry *b, uint64_t nb,
+                  Entry *out) {
     while (na > 0 && nb > 0 && !s->cancelled) {
-        if (comes_after(s, a->row, b->row))
+        if (comes_after(s, k, a->row, b->row))
             *out++ = *b++, nb--;
         else
             *out++ = *a++, na--;
@@ -79,29 +85,18 @@ static void merge(Sorter *s, const Entry *a, uint64_t na, const Entry *b, uint64
     memcpy(out + na, b, nb * sizeof(Entry));
 }
 
-/* Bottom-up; `tmp` has room for n. */
-static void merge_sort(Sorter *s, Entry *run, Entry *tmp, uint64_t n) {
+/* By the segments from k on, bottom-up; `tmp` has room for n. */
+static void merge_sort(Sorter *s, uint32_t k, Entry *run, Entry *tmp, uint64_t n) {
     const uint64_t block = 16;
     for (uint64_t i = 0; i < n && !s->cancelled; i += block)
-        insertion_sort(s, run + i, n - i < block ? n - i : block);
+        insertion_sort(s, k, run + i, n - i < block ? n - i : block);
     for (uint64_t width = block; width < n && !s->cancelled; width *= 2) {
         for (uint64_t i = 0; i < n; i += 2 * width) {
             uint64_t na = n - i < width ? n - i : width;
             uint64_t nb = n - i - na < width ? n - i - na : width;
-            merge(s, run + i, na, run + i + na, nb, tmp + i);
+            merge(s, k, run + i, na, run + i + na, nb, tmp + i);
         }
-        memcpy(run, tmp, n * sizeof(Entry));
-    }
-}
-
-static void sort_ties(Sorter *s, Entry *entries, Entry *tmp, uint64_t n) {
-    if (s->keys->nsegments < 2)
-        return;
-    for (uint64_t begin = 0, end; begin < n && !s->cancelled; begin = end) {
-        for (end = begin + 1; end < n && entries[end].key == entries[begin].key;)
-            end++;
-        if (end - begin > 1)
-            merge_sort(s, entries + begin, tmp, end - begin);
+        copy_entries(s, run, tmp, n);
     }
 }
 
@@ -115,44 +110,115 @@ static void insertion_sort_keys(Entry *entries, uint64_t n) {
     }
 }
 
-/* Least significant digit first, digits that do not vary skipped.  Returns where the result lies.
- */
-static Entry *radix_sort(Entry *entries, Entry *tmp, uint64_t n, uint64_t varying) {
-    for (uint32_t shift = 0; shift < 64; shift += DIGIT_BITS) {
+/* One pass: counts, then moves. */
+static void radix_pass(Sorter *s, const Entry *in, Entry *out, uint64_t n, uint32_t shift) {
+    uint64_t starts[DIGITS] = {0}, sum = 0;
+    for (uint64_t i = 0; i < n; i++)
+        starts[in[i].key >> shift & (DIGITS - 1)]++;
+    for (uint32_t d = 0; d < DIGITS; d++) {
+        uint64_t count = starts[d];
+        starts[d] = sum;
+        sum += count;
+    }
+    for (uint64_t i = 0; i < n && !stopped(s, i); i++)
+        out[starts[in[i].key >> shift & (DIGITS - 1)]++] = in[i];
+}
+
+/* Least significant digit first, digits that do not vary skipped. */
+static void radix_sort(Sorter *s, Entry *entries, Entry *tmp, uint64_t n, uint64_t varying) {
+    Entry *in = entries, *out = tmp;
+    for (uint32_t shift = 0; shift < 64 && !s->cancelled; shift += DIGIT_BITS) {
         if ((varying >> shift & (DIGITS - 1)) == 0)
             continue;
-        uint64_t starts[DIGITS] = {0}, sum = 0;
-        for (uint64_t i = 0; i < n; i++)
-            starts[entries[i].key >> shift & (DIGITS - 1)]++;
-        for (uint32_t d = 0; d < DIGITS; d++) {
-            uint64_t count = starts[d];
-            starts[d] = sum;
-            sum += count;
-        }
-        for (uint64_t i = 0; i < n; i++)
-            tmp[starts[entries[i].key >> shift & (DIGITS - 1)]++] = entries[i];
-        Entry *swap = entries;
-        entries = tmp;
-        tmp = swap;
+        radix_pass(s, in, out, n, shift);
+        Entry *swap = in;
+        in = out;
+        out = swap;
     }
-    return entries;
+    if (in != entries)
+        copy_entries(s, entries, in, n);
+}
+
+/* What a run is sorted by next: a segment, and in a text the byte from which on it is unsorted. */
+typedef struct Place {
+    uint32_t segment, at;
+} Place;
+
+typedef struct Loaded {
+    uint64_t varying; /* bits in which the keys vary */
+    bool done;        /* keys that are equal now are equal in the whole segment */
+} Loaded;
+
+/* Keys of the run from its place. */
+static Loaded load_keys(Sorter *s, Entry *run, uint64_t n, Place place) {
+    const TqpSortSegment *segment = &s->keys->segments[place.segment];
+    uint32_t shortest = UINT32_MAX, longest = 0;
+    uint64_t varying = 0;
+    for (uint64_t i = 0; i < n && !stopped(s, i); i++) {
+        uint64_t key;
+        if (segment->words != NULL) {
+            key = segment->words[run[i].row];
+        } else {
+            TqpView text = tqp_sort_text(segment->column, run[i].row);
+            shortest = text.len < shortest ? text.len : shortest;
+            longest = text.len > longest ? text.len : longest;
+            key = tqp_sort_prefix(text, place.at);
+            key = segment->descending ? ~key : key;
+        }
+        run[i].key = key;
+        varying |= key ^ run[0].key;
+    }
+    bool same_end = shortest == longest && longest <= place.at + 8;
+    return (Loaded){varying, segment->words != NULL || same_end};
+}
+
+static bool is_refinable(const Sorter *s, Place place) {
+    const TqpSortSegment *segment = &s->keys->segments[place.segment];
+    return segment->words != NULL ||
+           (!tqp_sort_needs_host(&segment->column->slot) && place.at < PREFIX_MAX);
+}
+
+static void refine_ties(Sorter *s, Entry *run, Entry *tmp, uint64_t n, Place place);
+
+/* The run is equal before the place.  Recursion ends at PREFIX_MAX bytes of the last segment. */
+static void refine(Sorter *s, Entry *run, Entry *tmp, uint64_t n, Place place) {
+    Loaded loaded = {0};
+    while (loaded.varying == 0) {
+        if (place.segment == s->keys->nsegments || n < 2 || s->cancelled)
+            return;
+        if (n < RADIX_MIN || !is_refinable(s, place)) {
+            merge_sort(s, place.segment, run, tmp, n);
+            return;
+        }
+        loaded = load_keys(s, run, n, place);
+        place = loaded.done ? (Place){place.segment + 1, 0} : (Place){place.segment, place.at + 8};
+    }
+    radix_sort(s, run, tmp, n, loaded.varying);
+    refine_ties(s, run, tmp, n, place);
+}
+
+static void refine_ties(Sorter *s, Entry *run, Entry *tmp, uint64_t n, Place place) {
+    if (place.segment == s->keys->nsegments)
+        return;
+    for (uint64_t begin = 0, end; begin < n && !s->cancelled; begin = end) {
+        for (end = begin + 1; end < n && run[end].key == run[begin].key && !stopped(s, end);)
+            end++;
+        refine(s, run + begin, tmp, end - begin, place);
+    }
 }
 
 static TqpStatus sort_entries(Sorter *s, Entry *entries, Entry *tmp, uint32_t *order) {
-    uint64_t n = s->input->nrows, varying = 0;
-    const uint64_t *words = s->keys->segments[0].words;
-    for (uint64_t i = 0; i < n; i++) {
-        entries[i] = (Entry){words[i], (uint32_t)i};
-        varying |= words[i] ^ words[0];
-    }
-    Entry *sorted = entries;
+    uint64_t n = s->input->nrows;
+    for (uint64_t i = 0; i < n && !stopped(s, i); i++)
+        entries[i].row = (uint32_t)i;
+    uint64_t varying = load_keys(s, entries, n, (Place){0, 0}).varying;
     if (n <= SMALL)
         insertion_sort_keys(entries, n);
     else
-        sorted = radix_sort(entries, tmp, n, varying);
-    sort_ties(s, sorted, sorted == entries ? tmp : entries, n);
-    for (uint64_t i = 0; i < n; i++)
-        order[i] = sorted[i].row;
+        radix_sort(s, entries, tmp, n, varying);
+    refine_ties(s, entries, tmp, n, (Place){1, 0});
+    for (uint64_t i = 0; i < n && !stopped(s, i); i++)
+        order[i] = entries[i].row;
     return s->cancelled ? TQP_CANCELLED : TQP_OK;
 }
 

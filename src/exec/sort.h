@@ -1,16 +1,20 @@
 /*
  * Sorting collected rows.  Keys are normalised into unsigned words whose order is the order wanted
- * (range-compressed, NULLs and DESC folded in); the first word is radix sorted, and runs of equal
- * first words are merge sorted by the further words and texts.
+ * (range-compressed, NULLs and DESC folded in); texts by bytes count as words of eight bytes.  Word
+ * after word is radix sorted within the runs that the words before leave equal; short runs, long
+ * common prefixes and the host's collations are merge sorted.
  */
 #ifndef TQP_EXEC_SORT_H
 #define TQP_EXEC_SORT_H
 
+#include <string.h>
+
+#include "base/thread.h"
 #include "exec/column.h"
 
 typedef struct TqpSortInput {
     const TqpQuery *query;
-    bool leader; /* the calling thread may ask the host (poll, compare) */
+    const TqpStop *stop; /* may be NULL */
     uint64_t nrows;
     const TqpColumn *columns;
     uint32_t nsort;
@@ -38,6 +42,19 @@ typedef struct TqpSortKeys {
     TqpBuffer *buffers;
     uint32_t nbuffers;
 } TqpSortKeys;
+
+/* Text of a row; empty for NULL. */
+TqpView tqp_sort_text(const TqpColumn *column, uint64_t row);
+
+/* Eight bytes of a text from byte `at` on, as a number in the order of the bytes; 0 past its end.
+ */
+static inline uint64_t tqp_sort_prefix(TqpView text, uint32_t at) {
+    uint64_t word = 0;
+    uint32_t left = text.len > at ? text.len - at : 0;
+    if (left > 0)
+        memcpy(&word, text.data + at, left < 8 ? left : 8);
+    return __builtin_bswap64(word);
+}
 
 TqpStatus tqp_sort_keys(TqpSortKeys *keys, const TqpSortInput *input) TQP_NODISCARD;
 void tqp_sort_keys_free(TqpSortKeys *keys);

@@ -1,6 +1,7 @@
 /* Normalising sort columns into words: most significant column first, ascending unsigned order. */
 #include <string.h>
 
+#include "exec/memory.h"
 #include "exec/sort.h"
 
 typedef struct Encoder {
@@ -21,8 +22,8 @@ static TqpStatus add_segment(Encoder *e, TqpSortSegment segment) {
     if (segment.words == NULL && segment.column == NULL) {
         TqpBuffer *buf = &keys->buffers[keys->nbuffers];
         TQP_TRY(tqp_buffer_alloc(buf, e->input->query->broker, e->input->nrows * 8 + 8));
-        memset(buf->data, 0, e->input->nrows * 8);
         keys->nbuffers++;
+        TQP_TRY(tqp_memory_clear(buf->data, e->input->nrows * 8, e->input->stop));
         segment.words = buf->data;
         e->words = buf->data;
         e->bits_left = 64;
@@ -56,8 +57,11 @@ static TqpStatus encode_null(Encoder *e, const TqpColumn *column, const TqpSortS
     if (column->valid.data == NULL)
         return TQP_OK;
     TQP_TRY(open_field(e, 1));
-    for (uint64_t i = 0; i < e->input->nrows; i++)
+    for (uint64_t i = 0; i < e->input->nrows; i++) {
+        if (tqp_stop_at(e->input->stop, i))
+            return TQP_CANCELLED;
         put(e->words, i, 1, is_null(column, i) != spec->nulls_first);
+    }
     return TQP_OK;
 }
 
@@ -74,6 +78,8 @@ static uint64_t float_image(double v) {
 static TqpStatus encode_float(Encoder *e, const TqpColumn *column, const TqpSortSpec *spec) {
     TQP_TRY(open_field(e, 64));
     for (uint64_t i = 0; i < e->input->nrows; i++) {
+        if (tqp_stop_at(e->input->stop, i))
+            return TQP_CANCELLED;
         double v = column->slot.lane == TQP_LANE_F32 ? ((const float *)column->values.data)[i]
                                                      : ((const double *)column->values.data)[i];
         uint64_t image = is_null(column, i) ? 0 : float_image(v);
@@ -95,6 +101,8 @@ static TqpStatus encode_int(Encoder *e, const TqpColumn *column, const TqpSortSp
     bool any = false;
     uint64_t nrows = e->input->nrows;
     for (uint64_t i = 0; i < nrows; i++) {
+        if (tqp_stop_at(e->input->stop, i))
+            return TQP_CANCELLED;
         if (is_null(column, i))
             continue;
         TqpInt128 v = int_at(column, i);
@@ -108,6 +116,8 @@ static TqpStatus encode_int(Encoder *e, const TqpColumn *column, const TqpSortSp
     for (int part = wide ? 1 : 0; part >= 0 && bits > 0; part--) {
         TQP_TRY(open_field(e, bits));
         for (uint64_t i = 0; i < nrows; i++) {
+            if (tqp_stop_at(e->input->stop, i))
+                return TQP_CANCELLED;
             TqpUint128 v = 0;
             if (!is_null(column, i)) {
                 TqpUint128 x = (TqpUint128)int_at(column, i);
@@ -119,33 +129,33 @@ static TqpStatus encode_int(Encoder *e, const TqpColumn *column, const TqpSortSp
     return TQP_OK;
 }
 
-static TqpView text_at(const TqpColumn *column, uint64_t row) {
+TqpView tqp_sort_text(const TqpColumn *column, uint64_t row) {
+    if (is_null(column, row))
+        return tqp_view("", 0); /* apart from other NULLs by an earlier bit */
     if (column->slot.lane == TQP_LANE_VIEW)
         return ((const TqpView *)column->values.data)[row];
     return tqp_dict_view(column->slot.dict,
                          (uint32_t)tqp_lane_get(column->slot.lane, column->values.data, row));
 }
 
-/* Texts by bytes: their first eight bytes as a word, then the text itself. */
+/*
+ * A text is a segment of its own.  The first segment has words: when it is by bytes, the first
+ * eight of the text (63 bits of them beside a bit for NULL), else they may be all zero.
+ */
 static TqpStatus encode_text(Encoder *e, const TqpColumn *column, const TqpSortSpec *spec) {
-    if (!tqp_sort_needs_host(&column->slot)) {
-        TQP_TRY(open_field(e, 64));
+    bool first = e->keys->nsegments == 0 || (e->keys->nsegments == 1 && e->bits_left >= 32);
+    if (!tqp_sort_needs_host(&column->slot) && first) {
+        uint32_t bits = e->words == NULL ? 64 : e->bits_left;
+        TQP_TRY(open_field(e, bits));
         for (uint64_t i = 0; i < e->input->nrows; i++) {
-            if (is_null(column, i)) {
-                put(e->words, i, 64, 0);
-                continue;
-            }
-            TqpView v = text_at(column, i);
-            uint8_t head[8] = {0};
-            if (v.len > 0)
-                memcpy(head, v.data, v.len < 8 ? v.len : 8);
-            uint64_t word;
-            memcpy(&word, head, 8);
-            word = __builtin_bswap64(word);
-            put(e->words, i, 64, spec->descending ? ~word : word);
+            if (tqp_stop_at(e->input->stop, i))
+                return TQP_CANCELLED;
+            uint64_t word = tqp_sort_prefix(tqp_sort_text(column, i), 0);
+            word = spec->descending && !is_null(column, i) ? ~word : word;
+            put(e->words, i, bits, word >> (64 - bits));
         }
-    } else if (e->words == NULL) {
-        TQP_TRY(open_field(e, 0)); /* the first segment has words, be they all zero */
+    } else if (e->keys->nsegments == 0) {
+        TQP_TRY(open_field(e, 0));
     }
     e->words = NULL;
     return add_segment(e, (TqpSortSegment){NULL, column, spec->descending});
@@ -181,7 +191,7 @@ TqpStatus tqp_sort_keys(TqpSortKeys *keys, const TqpSortInput *input) {
         TQP_TRY(encode_column(&e, &input->sort[k]));
     if (input->seq != NULL) {
         TQP_TRY(open_field(&e, 64));
-        memcpy(e.words, input->seq, input->nrows * sizeof(uint64_t));
+        TQP_TRY(tqp_memory_copy(e.words, input->seq, input->nrows * sizeof(uint64_t), input->stop));
     }
     return keys->nsegments > 0 ? TQP_OK : add_segment(&e, (TqpSortSegment){0});
 }

@@ -36,6 +36,7 @@ typedef struct TqpTile {
     TqpStepStats *steps; /* nsteps, or NULL */
     TqpStepStats sink;
     TqpBuffer memory;
+    const TqpStop *stop; /* the worker's */
 } TqpTile;
 
 TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query,

@@ -3,6 +3,10 @@
  */
 #include "postgres.h"
 
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_collation.h"
@@ -47,6 +51,72 @@ static bool declared_scale(int32 typmod, int32 *scale, const char **reason) {
     return true;
 }
 
+static char *attribute_text(int cache, HeapTuple tuple, AttrNumber attnum) {
+    bool isnull;
+    Datum d = SysCacheGetAttr(cache, tuple, attnum, &isnull);
+    return isnull ? NULL : TextDatumGetCString(d);
+}
+
+/* The database's own collation. */
+static char *database_locale(char *provider) {
+    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+    if (!HeapTupleIsValid(tuple))
+        return NULL;
+    *provider = ((Form_pg_database)GETSTRUCT(tuple))->datlocprovider;
+    bool icu = *provider == COLLPROVIDER_ICU;
+    char *locale = attribute_text(
+        DATABASEOID, tuple, icu ? Anum_pg_database_daticulocale : Anum_pg_database_datcollate);
+    ReleaseSysCache(tuple);
+    return locale;
+}
+
+static char *named_locale(Oid collation, char *provider) {
+    HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+    if (!HeapTupleIsValid(tuple))
+        return NULL;
+    *provider = ((Form_pg_collation)GETSTRUCT(tuple))->collprovider;
+    bool icu = *provider == COLLPROVIDER_ICU;
+    char *locale = attribute_text(
+        COLLOID, tuple, icu ? Anum_pg_collation_colliculocale : Anum_pg_collation_collcollate);
+    ReleaseSysCache(tuple);
+    return locale;
+}
+
+/* The library's name of a collation (palloc'd), or NULL. */
+static char *collation_locale(Oid collation, char *provider) {
+    return collation == DEFAULT_COLLATION_OID ? database_locale(provider)
+                                              : named_locale(collation, provider);
+}
+
+/*
+ * Does strcoll order like strcmp?  glibc's C.UTF-8 does since 2.35, where it has no collation table
+ * at all ("strict code point order", its NEWS), and in UTF-8 the order of code points is that of
+ * bytes.  Older ones, which distributions patched in, had tables of their own.
+ */
+static bool is_code_point_order(char provider, const char *locale) {
+#ifdef __GLIBC__
+    int major = 0, minor = 0;
+    if (provider != COLLPROVIDER_LIBC || locale == NULL ||
+        (strcmp(locale, "C.UTF-8") != 0 && strcmp(locale, "C.utf8") != 0))
+        return false;
+    return sscanf(gnu_get_libc_version(), "%d.%d", &major, &minor) == 2 &&
+           (major > 2 || (major == 2 && minor >= 35));
+#else
+    return false;
+#endif
+}
+
+static bool orders_by_bytes(Oid collation) {
+    char provider = 0;
+    if (lc_collate_is_c(collation))
+        return true;
+    char *locale = collation_locale(collation, &provider);
+    bool result = is_code_point_order(provider, locale);
+    if (locale != NULL)
+        pfree(locale);
+    return result;
+}
+
 /* 0 when strings order by their bytes, else the collation's OID. */
 static bool engine_collation(Oid collation, uint32 *engine, const char **reason) {
     if (!OidIsValid(collation)) {
@@ -54,7 +124,7 @@ static bool engine_collation(Oid collation, uint32 *engine, const char **reason)
         return false;
     }
     *engine = 0;
-    if (lc_collate_is_c(collation))
+    if (orders_by_bytes(collation))
         return true;
     pg_locale_t locale = pg_newlocale_from_collation(collation);
     if (locale != NULL && !locale->deterministic) {
@@ -93,41 +163,18 @@ static uint64 hash_string(const char *s, uint64 seed) {
     return s == NULL ? seed : tqp_hash_bytes(s, strlen(s), seed);
 }
 
-static char *attribute_text(int cache, HeapTuple tuple, AttrNumber attnum) {
-    bool isnull;
-    Datum d = SysCacheGetAttr(cache, tuple, attnum, &isnull);
-    return isnull ? NULL : TextDatumGetCString(d);
-}
-
-/* The database's own collation: provider, locale and what the library says its version is. */
-static uint64 default_collation_version(void) {
-    HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
-    if (!HeapTupleIsValid(tuple))
-        return 0;
-    char provider = ((Form_pg_database)GETSTRUCT(tuple))->datlocprovider;
-    char *locale = attribute_text(DATABASEOID, tuple,
-                                  provider == COLLPROVIDER_ICU ? Anum_pg_database_daticulocale
-                                                               : Anum_pg_database_datcollate);
-    ReleaseSysCache(tuple);
+/*
+ * Provider, locale and what the library says its version is.  It says none for C.UTF-8, so whether
+ * that orders by bytes counts too: files may have come from a machine where it does not.
+ */
+static uint64 library_version(Oid collation) {
+    char provider = 0;
+    char *locale = collation_locale(collation, &provider);
     if (locale == NULL)
         return 0;
     uint64 hash = hash_string(locale, (uint64)provider);
-    return hash_string(get_collation_actual_version(provider, locale), hash);
-}
-
-static uint64 named_collation_version(Oid collation) {
-    HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-    if (!HeapTupleIsValid(tuple))
-        return 0;
-    char provider = ((Form_pg_collation)GETSTRUCT(tuple))->collprovider;
-    char *locale = attribute_text(COLLOID, tuple,
-                                  provider == COLLPROVIDER_ICU ? Anum_pg_collation_colliculocale
-                                                               : Anum_pg_collation_collcollate);
-    ReleaseSysCache(tuple);
-    if (locale == NULL)
-        return 0;
-    uint64 hash = hash_string(locale, (uint64)provider);
-    return hash_string(get_collation_actual_version(provider, locale), hash);
+    hash = hash_string(get_collation_actual_version(provider, locale), hash);
+    return tqp_hash_combine(hash, is_code_point_order(provider, locale));
 }
 
 /*
@@ -145,8 +192,7 @@ static uint64 collation_version(Oid collation) {
     for (int i = 0; i < Min(nknown, (int)lengthof(known)); i++)
         if (known[i].collation == collation)
             return known[i].version;
-    uint64 version = collation == DEFAULT_COLLATION_OID ? default_collation_version()
-                                                        : named_collation_version(collation);
+    uint64 version = library_version(collation);
     known[nknown % lengthof(known)].collation = collation;
     known[nknown++ % lengthof(known)].version = version;
     return version;

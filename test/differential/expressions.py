@@ -117,7 +117,7 @@ class Expressions:
             return rng.choice([f"coalesce({a}, {b})", f"nullif({a}, {b})", f"greatest({a}, {b})",
                                f"least({a}, {b}, 3)"])
         if shape == 8:
-            return rng.choice([f"(-{a})", f"abs({a})", f"({a})::int8", f"CASE {a} WHEN 1 THEN {b} "
+            return rng.choice([f"(- {a})", f"abs({a})", f"({a})::int8", f"CASE {a} WHEN 1 THEN {b} "
                                f"WHEN 2 THEN 7 ELSE -1 END"])
         dates = self.columns("date", "timestamp", "timestamptz", tame=True)
         texts = self.columns("text", "bpchar")
@@ -144,7 +144,7 @@ class Expressions:
             return f"({rng.choice(['1', '2.50'])} - {a})"
         if shape == 4:
             return f"CASE WHEN {self.predicate(1)} THEN {a} ELSE 0 END"
-        return rng.choice([f"(-{a})", f"abs({a})", f"coalesce({a}, 0)"])
+        return rng.choice([f"(- {a})", f"abs({a})", f"coalesce({a}, 0)"])
 
     def floating(self, depth=1):
         """A float expression, or None."""
@@ -154,7 +154,7 @@ class Expressions:
         a = rng.choice(cols).name
         if depth == 0:
             return a
-        return rng.choice([f"({a} * 2)", f"({a} + {self.integer(0)})", f"({a} - 0.5)", f"(-{a})", a,
+        return rng.choice([f"({a} * 2)", f"({a} + {self.integer(0)})", f"({a} - 0.5)", f"(- {a})", a,
                            f"({a} / 4)", f"{self.integer(1)}::float8"])
 
     def temporal(self):

@@ -234,7 +234,7 @@ def added_column(rng, name):
 
 def random_table(rng, name, rows):
     """A table of 4 to 14 columns, one of them always a small integer to group by."""
-    table = Table(name, rows=rows, unlogged=rows < 100 and rng.random() < 0.3)
+    table = Table(name, rows=rows, unlogged=rows < 100 and rng.random() < 0.15)
     table.columns.append(Column("c0", "int4", "int", "floor(r * 6)::int", 0.05))
     for i in range(1, rng.randint(4, 14)):
         table.columns.append(random_column(rng, f"c{i}", rows))

@@ -474,7 +474,7 @@ static void test_cancel(const Data *data) {
     TqpSortSpec sort[2];
     const TqpProgram *program = make_chain(&b, keys, accs, columns, sort);
     for (int c = 0; c < nconfigs; c++) {
-        for (int polls = 1; polls <= 4; polls++) {
+        for (int polls = 1; polls <= 256; polls *= 2) {
             int left = polls;
             TqpHostPoll poll = {interrupt_after, &left};
             TqpBroker broker;

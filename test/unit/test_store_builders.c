@@ -271,6 +271,83 @@ static void test_no_memory(void) {
     free(dir);
 }
 
+/* ---- cancelling ---- */
+
+typedef struct Asked {
+    int left; /* questions until the answer is yes */
+} Asked;
+
+static bool stop_after(void *host) {
+    return ((Asked *)host)->left-- <= 0;
+}
+
+/* A build of one group that is stopped at its n-th question, while adding or while publishing. */
+static TqpStatus build_cancelled(const char *dir, TqpStage *const *stages, uint32_t nrows, int n) {
+    TqpStoreWriter *w;
+    Asked asked = {n};
+    TqpHostPoll poll = {stop_after, &asked};
+    TqpStorePublish p = {.timeline = 1, .poll = &poll};
+    TqpStoreGroup meta = make_group(0, nrows, 5);
+    CHECK_INT(tqp_store_writer_create(dir, NULL, NCOLS, columns, NULL, &w, NULL), TQP_OK);
+    tqp_store_writer_set_poll(w, &poll);
+    TqpStatus status = tqp_store_writer_add(w, &meta, -1, stages, NULL);
+    if (status == TQP_OK)
+        status = tqp_store_writer_finish(w, &p, NULL);
+    else
+        CHECK_INT(tqp_store_writer_finish(w, &p, NULL), status);
+    tqp_store_writer_destroy(w);
+    free_group(&meta);
+    return status;
+}
+
+/* Wherever it is stopped, a build leaves nothing; a large file is given back behind our back. */
+static void test_cancelled_build(void) {
+    enum { MANY = 200000 };
+    char *dir = test_dir();
+    TqpStage *stages[NCOLS];
+    for (int c = 0; c < NCOLS; c++)
+        stages[c] = tqp_stage_create(columns[c].type, NULL);
+    fill(stages, MANY);
+    int n = 0;
+    TqpStatus status = TQP_CANCELLED;
+    for (; n < 1000 && status != TQP_OK; n++) {
+        status = build_cancelled(dir, stages, MANY, n);
+        CHECK(status == TQP_OK || status == TQP_CANCELLED);
+        if (status != TQP_OK)
+            CHECK_INT(count_files(dir), 1); /* the lock */
+    }
+    CHECK(n > 12 && n < 1000); /* every column, every megabyte, every dictionary */
+    CHECK_INT(count_files(dir), 3);
+    for (int c = 0; c < NCOLS; c++)
+        tqp_stage_destroy(stages[c]);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    free(dir);
+}
+
+/* A first use that is stopped is done again by the next. */
+static void test_cancelled_read(void) {
+    char *dir = test_dir();
+    TqpGeneration *gen;
+    TqpTensor t;
+    Asked asked = {0};
+    TqpHostPoll poll = {stop_after, &asked};
+    CHECK_INT(build(dir, NULL, 5000, NULL), TQP_OK);
+    CHECK_INT(tqp_store_open(dir, &gen, NULL), TQP_OK);
+    tqp_store_set_boot(gen, 1);
+    tqp_store_set_poll(gen, &poll);
+    for (uint32_t c = 0; c < NCOLS; c++) {
+        asked.left = 0;
+        CHECK_INT(tqp_store_tensor(gen, 0, c, &t, NULL), TQP_CANCELLED);
+        asked.left = 100;
+        CHECK_INT(tqp_store_tensor(gen, 0, c, &t, NULL), TQP_OK);
+        asked.left = 0; /* nobody is asked about what is there */
+        CHECK_INT(tqp_store_tensor(gen, 0, c, &t, NULL), TQP_OK);
+    }
+    tqp_store_close(gen);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    free(dir);
+}
+
 int main(void) {
     test_flags();
     test_processes();
@@ -279,5 +356,7 @@ int main(void) {
     test_misuse();
     test_no_space();
     test_no_memory();
+    test_cancelled_build();
+    test_cancelled_read();
     return check_report("store_builders");
 }
