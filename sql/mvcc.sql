@@ -33,7 +33,7 @@ BEGIN
     RETURN format('%s (%s)', ours, origin);
 END $$;
 
-CREATE TABLE t (id int, n numeric(10,2), s text) WITH (autovacuum_enabled = off, fillfactor = 90);
+CREATE TABLE t (id int, n numeric(10,2), s text COLLATE "C") WITH (autovacuum_enabled = off, fillfactor = 90);
 INSERT INTO t SELECT i, i / 4.0, 's' || i % 10 FROM generate_series(1, 20000) i;
 \set q 'SELECT count(*), sum(id), sum(n), min(s), max(s) FROM t'
 

@@ -216,6 +216,8 @@ def main():
     run.setup()
     for number in range(1, options.n + 1):
         run.one(number)
+        if number % 1000 == 0:
+            print(f"seed {options.seed}: {number} of {options.n}, {run.failures} differ", flush=True)
         if run.failures and not options.keep_going:
             break
     enough = run.tally(options.least_share)
