@@ -9,6 +9,7 @@ SELECT sum(i4 * 1000000) FROM q_all;
 SELECT i2 * 100::int2 FROM q_all;
 SELECT i8 * 1000000000 FROM q_all;
 SELECT f8 / (f8 - f8) FROM q_all;
+SELECT avg(f8 * 1e200) FROM q_all;
 SELECT exp(f8 * 1000) FROM q_all WHERE f8 > 10;
 SELECT n / (k - 3) FROM q_all;
 SELECT avg(n) / 0 FROM q_all;

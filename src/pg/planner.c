@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
@@ -64,18 +65,14 @@ static bool equates(const Node *quals, AttrNumber column) {
     return false;
 }
 
-/* The column of a primary key of one column, or InvalidAttrNumber. */
+/* The column of a primary key of one column, or InvalidAttrNumber; from the relation cache. */
 static AttrNumber key_column(Relation rel) {
-    if (!rel->rd_indexvalid)
-        list_free(RelationGetIndexList(rel));
-    Relation index = OidIsValid(rel->rd_pkindex) ? RelationIdGetRelation(rel->rd_pkindex) : NULL;
-    if (index == NULL)
+    int member;
+    if (rel->rd_pkattr == NULL) /* not computed yet, or no primary key */
+        bms_free(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY));
+    if (!bms_get_singleton_member(rel->rd_pkattr, &member))
         return InvalidAttrNumber;
-    AttrNumber column = IndexRelationGetNumberOfKeyAttributes(index) == 1
-                            ? index->rd_index->indkey.values[0]
-                            : InvalidAttrNumber;
-    RelationClose(index);
-    return column;
+    return (AttrNumber)(member + FirstLowInvalidHeapAttributeNumber);
 }
 
 /*
