@@ -11,6 +11,7 @@ static const char *const status_names[] = {
     [TQP_CANCELLED] = "cancelled",
     [TQP_OVERFLOW] = "overflow",
     [TQP_DIV_BY_ZERO] = "division by zero",
+    [TQP_CARDINALITY] = "more than one row from a scalar subquery",
     [TQP_UNSUPPORTED] = "unsupported data",
     [TQP_CORRUPT] = "corrupt file",
     [TQP_IO] = "I/O error",

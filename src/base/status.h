@@ -14,6 +14,7 @@ typedef enum TqpStatus {
     TQP_CANCELLED,    /* the host asked to stop */
     TQP_OVERFLOW, /* a value left its type's range; the host replays to raise the genuine error */
     TQP_DIV_BY_ZERO, /* likewise */
+    TQP_CARDINALITY, /* likewise: a scalar subquery gave more than one row */
     TQP_UNSUPPORTED, /* this data (not this query) cannot be represented, e.g. numeric NaN */
     TQP_CORRUPT,     /* checksum or structure of a file does not hold */
     TQP_IO,          /* a system call failed; message has errno text */

@@ -31,7 +31,6 @@ typedef struct Run {
     TqpBroker broker;
     TqpArena arena;
     TqpError err;
-    const TqpNode *scan; /* as written */
     TqpRelation *rels;
     const TqpRelation **rel_pointers;
     const TqpProgram *program;
@@ -58,11 +57,15 @@ static void print_text(const char *title, TqpString *text) {
     tqp_string_free(text);
 }
 
-/* Read the file of the plan's scan, only the columns that the optimised plan still needs. */
-static TqpStatus load(Run *run, const TqpScanColumns *columns) {
-    uint32_t r = run->scan->scan.relation;
-    TqpCsvOptions options = {.ncolumns = run->scan->noutputs,
-                             .types = run->scan->types,
+/* Read the files of the plan's scans, only the columns that the optimised plan still needs. */
+static TqpStatus load(Run *run, const TqpNode *node, const TqpScanColumns *columns) {
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        TQP_TRY(load(run, node->inputs[i], columns));
+    if (node->kind != TQP_NODE_SCAN)
+        return TQP_OK;
+    uint32_t r = node->scan.relation;
+    TqpCsvOptions options = {.ncolumns = node->noutputs,
+                             .types = node->types,
                              .nkept = columns[r].ncolumns,
                              .kept = columns[r].columns,
                              .dictionaries = !run->bytes};
@@ -72,8 +75,6 @@ static TqpStatus load(Run *run, const TqpScanColumns *columns) {
 static TqpStatus prepare(Run *run, const char *plan_path) {
     const TqpNode *node, *optimised;
     TQP_TRY(read_plan(run, plan_path, &node));
-    for (run->scan = node; run->scan->kind != TQP_NODE_SCAN;)
-        run->scan = run->scan->inputs[0];
     TqpScanColumns *columns = tqp_arena_zalloc(&run->arena, run->nfiles * sizeof(*columns) + 1);
     run->rels = tqp_arena_zalloc(&run->arena, run->nfiles * sizeof(*run->rels) + 1);
     run->rel_pointers = tqp_arena_zalloc(&run->arena, run->nfiles * sizeof(void *) + 1);
@@ -89,7 +90,7 @@ static TqpStatus prepare(Run *run, const char *plan_path) {
         tqp_ir_print_tree(optimised, &text);
         print_text("plan", &text);
     }
-    TQP_TRY(load(run, columns));
+    TQP_TRY(load(run, node, columns));
     return tqp_program_bind(&run->arena, optimised, run->rel_pointers, run->nfiles, NULL, 0,
                             &(TqpBindOptions){.utf8 = true}, &run->program, &run->err);
 }

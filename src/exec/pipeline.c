@@ -45,7 +45,8 @@ static TqpStatus make_morsels(TqpRun *run) {
         run->stats->groups_total++;
         if (group->nrows == 0 || group->live_rows == 0)
             continue;
-        if (!run->pipeline->from_result && !group_may_match(run->pipeline, group)) {
+        if (run->pipeline->source_kind == TQP_SOURCE_RELATION &&
+            !group_may_match(run->pipeline, group)) {
             run->stats->groups_skipped++;
             continue;
         }

@@ -43,11 +43,12 @@ static TqpStatus run_pipelines(TqpQuery *query, const TqpProgram *program,
                                const TqpRelation *const *rels, uint32_t nrels, TqpResult *results) {
     for (uint32_t p = 0; p < program->npipelines; p++) {
         const TqpPipeline *pipeline = &program->pipelines[p];
-        if (pipeline->from_result ? pipeline->source >= p : pipeline->source >= nrels)
+        uint32_t s = pipeline->nsources > 0 ? pipeline->sources[0] : 0;
+        bool from_result = pipeline->source_kind == TQP_SOURCE_RESULT;
+        if (from_result ? s >= p : s >= nrels)
             return tqp_error_set(&query->error, TQP_INVALID, "pipeline %u reads no such source %u",
-                                 p, pipeline->source);
-        const TqpRelation *source =
-            pipeline->from_result ? &results[pipeline->source].rel : rels[pipeline->source];
+                                 p, s);
+        const TqpRelation *source = from_result ? &results[s].rel : rels[s];
         TQP_TRY(tqp_exec_pipeline(query, pipeline, source, &query->stats[p], &results[p]));
     }
     return TQP_OK;

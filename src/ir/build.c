@@ -46,6 +46,15 @@ const TqpExpr *tqp_ir_param(TqpArena *a, uint32_t index, TqpType type) {
     return e;
 }
 
+const TqpExpr *tqp_ir_outer(TqpArena *a, uint32_t level, uint32_t index, TqpType type) {
+    TqpExpr *e = new_expr(a, TQP_OP_OUTER, type);
+    if (e != NULL) {
+        e->level = level;
+        e->index = index;
+    }
+    return e;
+}
+
 const TqpExpr *tqp_ir_const(TqpArena *a, TqpType type, const TqpValue *value) {
     TqpExpr *e = new_expr(a, TQP_OP_CONST, type);
     if (e == NULL)
@@ -149,6 +158,87 @@ const TqpNode *tqp_ir_scan(TqpArena *a, uint32_t relation, const char *name, uin
             return NULL;
     n->scan.columns = names;
     return n->scan.name == NULL ? NULL : n;
+}
+
+const TqpNode *tqp_ir_scan_unique(TqpArena *a, const TqpNode *scan, uint32_t nuniques,
+                                  const TqpUnique *uniques) {
+    TqpUnique *copy = tqp_arena_alloc(a, nuniques * sizeof(*copy) + 1);
+    TqpNode *n = tqp_arena_alloc(a, sizeof(*n));
+    if (scan == NULL || copy == NULL || n == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < nuniques; i++) {
+        const void *columns;
+        if (!copy_array(a, uniques[i].columns, uniques[i].ncolumns, sizeof(uint32_t), &columns))
+            return NULL;
+        copy[i] = (TqpUnique){uniques[i].ncolumns, columns};
+    }
+    *n = *scan;
+    n->scan.nuniques = nuniques;
+    n->scan.uniques = copy;
+    return n;
+}
+
+const TqpNode *tqp_ir_values(TqpArena *a, uint32_t ncolumns, const TqpType *types, uint32_t nrows,
+                             const TqpExpr *const *exprs) {
+    const void *type_copy, *expr_copy;
+    TqpNode *n = new_node(a, TQP_NODE_VALUES, NULL);
+    if (n == NULL || !all_present(ncolumns * nrows, exprs) ||
+        !copy_array(a, types, ncolumns, sizeof(*types), &type_copy) ||
+        !copy_array(a, exprs, (size_t)ncolumns * nrows, sizeof(*exprs), &expr_copy))
+        return NULL;
+    n->noutputs = ncolumns;
+    n->types = type_copy;
+    n->values.nrows = nrows;
+    n->values.exprs = expr_copy;
+    return n;
+}
+
+/* A node over two inputs whose outputs are the first's. */
+static TqpNode *new_pair(TqpArena *a, TqpNodeKind kind, const TqpNode *first,
+                         const TqpNode *second) {
+    if (first == NULL || second == NULL)
+        return NULL;
+    TqpNode *n = new_node(a, kind, first);
+    if (n != NULL) {
+        n->ninputs = 2;
+        n->inputs[1] = second;
+    }
+    return n;
+}
+
+/* Outputs are the left's columns, then the right's or, of a mark join, one boolean. */
+static bool add_right_types(TqpArena *a, TqpNode *n, uint32_t nright, const TqpType *right) {
+    uint32_t nleft = n->noutputs;
+    TqpType *types = tqp_arena_alloc(a, ((size_t)nleft + nright) * sizeof(*types) + 1);
+    if (types == NULL)
+        return false;
+    if (nleft > 0)
+        memcpy(types, n->types, nleft * sizeof(*types));
+    if (nright > 0)
+        memcpy(types + nleft, right, nright * sizeof(*types));
+    n->types = types;
+    n->noutputs = nleft + nright;
+    return true;
+}
+
+const TqpNode *tqp_ir_join(TqpArena *a, TqpJoinKind kind, bool dependent, const TqpNode *left,
+                           const TqpNode *right, const TqpExpr *pred) {
+    static const TqpType boolean = {.kind = TQP_TYPE_BOOL};
+    TqpNode *n = pred != NULL ? new_pair(a, TQP_NODE_JOIN, left, right) : NULL;
+    if (n == NULL)
+        return NULL;
+    n->join.kind = kind;
+    n->join.dependent = dependent;
+    n->join.pred = pred;
+    if (kind == TQP_JOIN_SEMI || kind == TQP_JOIN_ANTI)
+        return n;
+    bool mark = kind == TQP_JOIN_MARK;
+    return add_right_types(a, n, mark ? 1 : right->noutputs, mark ? &boolean : right->types) ? n
+                                                                                             : NULL;
+}
+
+const TqpNode *tqp_ir_append(TqpArena *a, const TqpNode *first, const TqpNode *second) {
+    return new_pair(a, TQP_NODE_APPEND, first, second);
 }
 
 const TqpNode *tqp_ir_filter(TqpArena *a, const TqpNode *input, const TqpExpr *pred) {

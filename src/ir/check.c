@@ -3,14 +3,22 @@
  * range of their types, nesting bounded so that every recursion over checked IR is.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/ir.h"
+
+/* The left input of a dependent join, for what stands on its right side. */
+typedef struct Outer {
+    const TqpNode *left;
+    const struct Outer *around;
+} Outer;
 
 typedef struct Scope {
     uint32_t ncolumns;
     const TqpType *columns;
     TqpError *err;
+    const Outer *outer;
 } Scope;
 
 static TqpStatus check_type(TqpType t, TqpError *err) {
@@ -44,21 +52,33 @@ static TqpStatus check_const(const TqpExpr *e, TqpError *err) {
     return TQP_OK;
 }
 
+static TqpStatus check_column(const TqpExpr *e, uint32_t n, const TqpType *types, TqpError *err) {
+    const char *name = tqp_ir_op_name(e->op);
+    if (e->index >= n)
+        return tqp_error_set(err, TQP_INVALID, "%s %u: the input has %u columns", name, e->index,
+                             n);
+    if (!tqp_type_equal(e->type, types[e->index])) {
+        char want[32], have[32];
+        tqp_type_print(e->type, want);
+        tqp_type_print(types[e->index], have);
+        return tqp_error_set(err, TQP_INVALID, "%s %u is %s, not %s", name, e->index, have, want);
+    }
+    return TQP_OK;
+}
+
 static TqpStatus check_leaf(const TqpExpr *e, const Scope *scope) {
     if (e->op == TQP_OP_CONST)
         return check_const(e, scope->err);
-    if (e->op != TQP_OP_COL)
+    if (e->op == TQP_OP_COL)
+        return check_column(e, scope->ncolumns, scope->columns, scope->err);
+    if (e->op != TQP_OP_OUTER)
         return TQP_OK;
-    if (e->index >= scope->ncolumns)
-        return tqp_error_set(scope->err, TQP_INVALID, "col %u: the input has %u columns", e->index,
-                             scope->ncolumns);
-    if (!tqp_type_equal(e->type, scope->columns[e->index])) {
-        char want[32], have[32];
-        tqp_type_print(e->type, want);
-        tqp_type_print(scope->columns[e->index], have);
-        return tqp_error_set(scope->err, TQP_INVALID, "col %u is %s, not %s", e->index, have, want);
-    }
-    return TQP_OK;
+    const Outer *outer = scope->outer;
+    for (uint32_t level = e->level; level > 0 && outer != NULL; level--)
+        outer = outer->around;
+    if (outer == NULL)
+        return tqp_error_set(scope->err, TQP_INVALID, "outer %u: no such dependent join", e->level);
+    return check_column(e, outer->left->noutputs, outer->left->types, scope->err);
 }
 
 /* The collation of a text result is the producer's to name. */
@@ -106,7 +126,7 @@ static TqpStatus check_pred(const TqpExpr *e, const Scope *scope, const char *wh
 
 TqpStatus tqp_ir_check_expr(const TqpExpr *e, uint32_t ncolumns, const TqpType *columns,
                             TqpError *err) {
-    return check_root(e, &(Scope){ncolumns, columns, err});
+    return check_root(e, &(Scope){ncolumns, columns, err, NULL});
 }
 
 static TqpStatus check_aggregate(const TqpNode *n, const Scope *scope) {
@@ -131,10 +151,48 @@ static TqpStatus check_aggregate(const TqpNode *n, const Scope *scope) {
     return TQP_OK;
 }
 
+/* What holds for the node whatever its inputs. */
+static TqpStatus check_scan(const TqpNode *n, TqpError *err) {
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        TQP_TRY(check_type(n->types[i], err));
+    for (uint32_t i = 0; i < n->scan.nuniques; i++)
+        for (uint32_t k = 0; k < n->scan.uniques[i].ncolumns; k++)
+            if (n->scan.uniques[i].columns[k] >= n->noutputs)
+                return tqp_error_set(err, TQP_INVALID, "unique: the scan has no column %u",
+                                     n->scan.uniques[i].columns[k]);
+    return TQP_OK;
+}
+
+static TqpStatus check_values(const TqpNode *n, TqpError *err) {
+    const Scope none = {0, NULL, err, NULL};
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        TQP_TRY(check_type(n->types[i], err));
+    for (uint32_t i = 0; i < n->values.nrows * n->noutputs; i++) {
+        const TqpExpr *e = n->values.exprs[i];
+        TQP_TRY(check_root(e, &none));
+        if (e->op != TQP_OP_CONST && e->op != TQP_OP_PARAM)
+            return tqp_error_set(err, TQP_INVALID, "values: not a constant or parameter");
+        if (!tqp_type_equal(e->type, n->types[i % n->noutputs]))
+            return tqp_error_set(err, TQP_INVALID, "values: a row of other types");
+    }
+    return TQP_OK;
+}
+
+static TqpStatus check_append(const TqpNode *n, TqpError *err) {
+    const TqpNode *second = n->inputs[1];
+    if (second->noutputs != n->noutputs)
+        return tqp_error_set(err, TQP_INVALID, "append: %u and %u columns", n->noutputs,
+                             second->noutputs);
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (!tqp_type_equal(n->types[i], second->types[i]))
+            return tqp_error_set(err, TQP_INVALID, "append: columns of other types");
+    return TQP_OK;
+}
+
 static TqpStatus check_bound(const TqpExpr *e, TqpError *err) {
     if (e == NULL)
         return TQP_OK;
-    TQP_TRY(check_root(e, &(Scope){0, NULL, err}));
+    TQP_TRY(check_root(e, &(Scope){0, NULL, err, NULL}));
     if (e->type.kind != TQP_TYPE_I64 || (e->op != TQP_OP_CONST && e->op != TQP_OP_PARAM))
         return tqp_error_set(err, TQP_INVALID, "limit: not an i64 constant or parameter");
     if (e->op == TQP_OP_CONST && !e->value.is_null && e->value.i < 0)
@@ -165,23 +223,57 @@ static TqpStatus check_body(const TqpNode *n, const Scope *scope) {
     }
 }
 
-static TqpStatus check_node(const TqpNode *n, TqpError *err, int depth) {
+/* A join's predicate reads both inputs; outer columns are for the right side's insides only. */
+static TqpStatus check_join(const TqpNode *n, TqpError *err, const Outer *around) {
+    const TqpNode *left = n->inputs[0], *right = n->inputs[1];
+    uint32_t total = left->noutputs + right->noutputs;
+    if ((unsigned)n->join.kind >= TQP_JOIN_KIND_COUNT)
+        return tqp_error_set(err, TQP_INVALID, "join %d is unknown", (int)n->join.kind);
+    if (n->join.dependent && n->join.kind == TQP_JOIN_FULL)
+        return tqp_error_set(err, TQP_INVALID, "a full join cannot be dependent");
+    TqpType *types = malloc(total * sizeof(*types) + 1);
+    if (types == NULL)
+        return tqp_error_set(err, TQP_NO_MEMORY, "no memory to check a join");
+    for (uint32_t i = 0; i < total; i++)
+        types[i] = i < left->noutputs ? left->types[i] : right->types[i - left->noutputs];
+    TqpStatus status =
+        check_pred(n->join.pred, &(Scope){total, types, err, around}, "join predicate");
+    free(types);
+    return status;
+}
+
+static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer, int depth) {
+    static const uint32_t ninputs[TQP_NODE_KIND_COUNT] = {
+        [TQP_NODE_JOIN] = 2,    [TQP_NODE_APPEND] = 2,    [TQP_NODE_FILTER] = 1,
+        [TQP_NODE_PROJECT] = 1, [TQP_NODE_AGGREGATE] = 1, [TQP_NODE_SORT] = 1,
+        [TQP_NODE_LIMIT] = 1};
     if (depth > TQP_IR_MAX_DEPTH)
         return tqp_error_set(err, TQP_INVALID, "nodes are nested too deep");
-    if (n->kind == TQP_NODE_SCAN) {
-        for (uint32_t i = 0; i < n->noutputs; i++)
-            TQP_TRY(check_type(n->types[i], err));
-        return TQP_OK;
-    }
-    if (n->ninputs != 1 || n->inputs[0] == NULL)
+    if ((unsigned)n->kind >= TQP_NODE_KIND_COUNT)
+        return tqp_error_set(err, TQP_INVALID, "node %d is unknown", (int)n->kind);
+    if (n->ninputs != ninputs[n->kind])
         return tqp_error_set(err, TQP_INVALID, "a node has %u inputs", n->ninputs);
+    bool dependent = n->kind == TQP_NODE_JOIN && n->join.dependent;
+    for (uint32_t i = 0; i < n->ninputs; i++) {
+        if (n->inputs[i] == NULL)
+            return tqp_error_set(err, TQP_INVALID, "an input is missing");
+        const Outer inside = {n->inputs[0], outer};
+        TQP_TRY(check_node(n->inputs[i], err, dependent && i == 1 ? &inside : outer, depth + 1));
+    }
+    if (n->kind == TQP_NODE_SCAN)
+        return check_scan(n, err);
+    if (n->kind == TQP_NODE_VALUES)
+        return check_values(n, err);
+    if (n->kind == TQP_NODE_JOIN)
+        return check_join(n, err, outer);
+    if (n->kind == TQP_NODE_APPEND)
+        return check_append(n, err);
     const TqpNode *input = n->inputs[0];
-    TQP_TRY(check_node(input, err, depth + 1));
-    return check_body(n, &(Scope){input->noutputs, input->types, err});
+    return check_body(n, &(Scope){input->noutputs, input->types, err, outer});
 }
 
 TqpStatus tqp_ir_check(const TqpNode *node, TqpError *err) {
     if (node == NULL)
         return tqp_error_set(err, TQP_INVALID, "no plan");
-    return check_node(node, err, 1);
+    return check_node(node, err, NULL, 1);
 }

@@ -43,7 +43,8 @@ typedef struct TqpValue {
 typedef struct TqpExpr {
     TqpOp op;
     TqpType type;   /* of the result */
-    uint32_t index; /* COL, PARAM */
+    uint32_t index; /* COL, PARAM, OUTER */
+    uint32_t level; /* OUTER: 0 = the nearest dependent join around it */
     TqpValue value; /* CONST */
     uint32_t nargs;
     const struct TqpExpr *const *args;
@@ -64,12 +65,32 @@ typedef struct TqpSortKey {
 } TqpSortKey;
 
 /*
+ * A join pairs each row of inputs[0] (left) with each row of inputs[1] (right); its predicate reads
+ * the left columns, then the right ones.  A predicate of constant true makes it a cross join.
+ */
+typedef enum TqpJoinKind {
+#define TQP_JOIN(e, n, note) TQP_JOIN_##e,
+#include "ir/joins.def"
+#undef TQP_JOIN
+    TQP_JOIN_KIND_COUNT
+} TqpJoinKind;
+
+/* Columns of a scan that no two rows share unless one of them is NULL: a valid unique index. */
+typedef struct TqpUnique {
+    uint32_t ncolumns;
+    const uint32_t *columns;
+} TqpUnique;
+
+/*
  * FILTER passes the rows for which its predicate is true.  Of an AND at the top of the predicate
  * (or of an aggregate's filter) a row meets an operand only when those before it are true: unlike
  * in any other AND, NULL stops it as FALSE does.
  */
 typedef enum TqpNodeKind {
-    TQP_NODE_SCAN, /* outputs the relation's columns as listed */
+    TQP_NODE_SCAN,   /* outputs the relation's columns as listed */
+    TQP_NODE_VALUES, /* outputs rows of constants and parameters */
+    TQP_NODE_JOIN,
+    TQP_NODE_APPEND, /* the rows of both inputs, whose types are equal: UNION ALL */
     TQP_NODE_FILTER,
     TQP_NODE_PROJECT,   /* one output per expression */
     TQP_NODE_AGGREGATE, /* keys, then aggregates; no key: one row; groups by IS NOT DISTINCT */
@@ -89,7 +110,22 @@ typedef struct TqpNode {
             uint32_t relation;          /* index into the relations given at bind */
             const char *name;           /* for people */
             const char *const *columns; /* noutputs names, for people */
+            uint32_t nuniques;
+            const TqpUnique *uniques;
         } scan;
+        struct {
+            uint32_t nrows;
+            const TqpExpr *const *exprs; /* nrows * noutputs CONST or PARAM, row by row */
+        } values;
+        struct {
+            TqpJoinKind kind;
+            /*
+             * The right input may read the left row by OUTER, at any depth.  The optimiser's
+             * decorrelation leaves no such join.
+             */
+            bool dependent;
+            const TqpExpr *pred;
+        } join;
         struct {
             const TqpExpr *pred;
         } filter;
@@ -123,6 +159,7 @@ typedef struct TqpNode {
  */
 const TqpExpr *tqp_ir_col(TqpArena *a, uint32_t index, TqpType type);
 const TqpExpr *tqp_ir_param(TqpArena *a, uint32_t index, TqpType type);
+const TqpExpr *tqp_ir_outer(TqpArena *a, uint32_t level, uint32_t index, TqpType type);
 const TqpExpr *tqp_ir_const(TqpArena *a, TqpType type, const TqpValue *value); /* copies bytes */
 const TqpExpr *tqp_ir_const_int(TqpArena *a, TqpType type, TqpInt128 value);
 const TqpExpr *tqp_ir_const_null(TqpArena *a, TqpType type);
@@ -136,6 +173,14 @@ const TqpExpr *tqp_ir_call2(TqpArena *a, TqpOp op, TqpType type, const TqpExpr *
 
 const TqpNode *tqp_ir_scan(TqpArena *a, uint32_t relation, const char *name, uint32_t ncolumns,
                            const char *const *columns, const TqpType *types);
+/* The same scan with these unique sets. */
+const TqpNode *tqp_ir_scan_unique(TqpArena *a, const TqpNode *scan, uint32_t nuniques,
+                                  const TqpUnique *uniques);
+const TqpNode *tqp_ir_values(TqpArena *a, uint32_t ncolumns, const TqpType *types, uint32_t nrows,
+                             const TqpExpr *const *exprs);
+const TqpNode *tqp_ir_join(TqpArena *a, TqpJoinKind kind, bool dependent, const TqpNode *left,
+                           const TqpNode *right, const TqpExpr *pred);
+const TqpNode *tqp_ir_append(TqpArena *a, const TqpNode *first, const TqpNode *second);
 const TqpNode *tqp_ir_filter(TqpArena *a, const TqpNode *input, const TqpExpr *pred);
 const TqpNode *tqp_ir_project(TqpArena *a, const TqpNode *input, uint32_t n,
                               const TqpExpr *const *exprs);
@@ -187,6 +232,8 @@ typedef const TqpExpr *(*TqpExprMap)(TqpArena *a, const TqpExpr *e, void *arg);
 const TqpExpr *tqp_ir_expr_map(TqpArena *a, const TqpExpr *e, TqpExprMap fn, void *arg);
 
 const char *tqp_ir_op_name(TqpOp op);
+const char *tqp_ir_join_name(TqpJoinKind kind);
+bool tqp_ir_join_parse(const char *name, size_t len, TqpJoinKind *kind);
 const char *tqp_ir_agg_name(TqpAggFunc func);
 bool tqp_ir_op_parse(const char *name, size_t len, TqpOp *op);
 bool tqp_ir_agg_parse(const char *name, size_t len, TqpAggFunc *func);

@@ -186,16 +186,19 @@ static TqpStatus parse_call(Parser *p, TqpOp op, size_t where, const TqpExpr **o
 }
 
 static TqpStatus parse_body(Parser *p, TqpOp op, size_t where, const TqpExpr **out) {
-    uint32_t index = 0;
+    uint32_t level = 0, index = 0;
     TqpType type;
     if (op == TQP_OP_CONST)
         return parse_const(p, out);
-    if (op != TQP_OP_COL && op != TQP_OP_PARAM)
+    if (op != TQP_OP_COL && op != TQP_OP_PARAM && op != TQP_OP_OUTER)
         return parse_call(p, op, where, out);
+    if (op == TQP_OP_OUTER)
+        TQP_TRY(parse_index(p, &level));
     TQP_TRY(parse_index(p, &index));
     TQP_TRY(parse_type(p, &type));
-    *out = op == TQP_OP_COL ? tqp_ir_col(p->lex.arena, index, type)
-                            : tqp_ir_param(p->lex.arena, index, type);
+    *out = op == TQP_OP_COL     ? tqp_ir_col(p->lex.arena, index, type)
+           : op == TQP_OP_OUTER ? tqp_ir_outer(p->lex.arena, level, index, type)
+                                : tqp_ir_param(p->lex.arena, index, type);
     return *out == NULL ? no_memory(p) : TQP_OK;
 }
 
@@ -222,8 +225,22 @@ static TqpStatus parse_exprs(Parser *p, List *list) {
     return next(p);
 }
 
+/* After "(unique". */
+static TqpStatus parse_unique(Parser *p, List *uniques) {
+    List columns = {0};
+    TQP_TRY(next(p));
+    while (!at(p, TQP_TOKEN_CLOSE)) {
+        uint32_t column = 0;
+        TQP_TRY(parse_index(p, &column));
+        TQP_TRY(list_add(p, &columns, &column, sizeof(column)));
+    }
+    TqpUnique unique = {columns.n, columns.items};
+    TQP_TRY(list_add(p, uniques, &unique, sizeof(unique)));
+    return next(p);
+}
+
 static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
-    List names = {0}, types = {0};
+    List names = {0}, types = {0}, uniques = {0};
     uint32_t relation = 0;
     TQP_TRY(parse_index(p, &relation));
     const char *name = p->lex.token.text;
@@ -231,6 +248,10 @@ static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
     while (at(p, TQP_TOKEN_OPEN)) {
         TqpType type;
         TQP_TRY(next(p));
+        if (at_word(p, "unique")) {
+            TQP_TRY(parse_unique(p, &uniques));
+            continue;
+        }
         const char *column = p->lex.token.text;
         TQP_TRY(expect(p, TQP_TOKEN_STRING, "a column name in quotes"));
         TQP_TRY(parse_type(p, &type));
@@ -239,6 +260,60 @@ static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
         TQP_TRY(list_add(p, &types, &type, sizeof(type)));
     }
     *out = tqp_ir_scan(p->lex.arena, relation, name, names.n, names.items, types.items);
+    if (uniques.n > 0)
+        *out = tqp_ir_scan_unique(p->lex.arena, *out, uniques.n, uniques.items);
+    return TQP_OK;
+}
+
+static TqpStatus parse_values(Parser *p, const TqpNode **out) {
+    List types = {0}, exprs = {0};
+    uint32_t nrows = 0;
+    TQP_TRY(expect(p, TQP_TOKEN_OPEN, "a list of types"));
+    while (!at(p, TQP_TOKEN_CLOSE)) {
+        TqpType type;
+        TQP_TRY(parse_type(p, &type));
+        TQP_TRY(list_add(p, &types, &type, sizeof(type)));
+    }
+    TQP_TRY(next(p));
+    for (; at(p, TQP_TOKEN_OPEN); nrows++) {
+        uint32_t before = exprs.n;
+        size_t where = p->lex.token.at;
+        TQP_TRY(parse_exprs(p, &exprs));
+        if (exprs.n - before != types.n)
+            return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: a row of %u values", where,
+                                 exprs.n - before);
+    }
+    *out = tqp_ir_values(p->lex.arena, types.n, types.items, nrows, exprs.items);
+    return TQP_OK;
+}
+
+static TqpStatus parse_any_join(Parser *p, bool dependent, const TqpNode **out) {
+    TqpJoinKind kind;
+    const TqpExpr *pred;
+    const TqpNode *left, *right;
+    if (!at(p, TQP_TOKEN_ATOM) || !tqp_ir_join_parse(p->lex.token.text, p->lex.token.len, &kind))
+        return syntax(p, "a kind of join");
+    TQP_TRY(next(p));
+    TQP_TRY(parse_expr(p, &pred));
+    TQP_TRY(parse_node(p, &left));
+    TQP_TRY(parse_node(p, &right));
+    *out = tqp_ir_join(p->lex.arena, kind, dependent, left, right, pred);
+    return TQP_OK;
+}
+
+static TqpStatus parse_join(Parser *p, const TqpNode **out) {
+    return parse_any_join(p, false, out);
+}
+
+static TqpStatus parse_dependent(Parser *p, const TqpNode **out) {
+    return parse_any_join(p, true, out);
+}
+
+static TqpStatus parse_append(Parser *p, const TqpNode **out) {
+    const TqpNode *first, *second;
+    TQP_TRY(parse_node(p, &first));
+    TQP_TRY(parse_node(p, &second));
+    *out = tqp_ir_append(p->lex.arena, first, second);
     return TQP_OK;
 }
 
@@ -370,18 +445,16 @@ static TqpStatus parse_limit(Parser *p, const TqpNode **out) {
 static const struct {
     const char *name;
     TqpStatus (*parse)(Parser *p, const TqpNode **out);
-} node_forms[TQP_NODE_KIND_COUNT] = {
-    [TQP_NODE_SCAN] = {"scan", parse_scan},
-    [TQP_NODE_FILTER] = {"filter", parse_filter},
-    [TQP_NODE_PROJECT] = {"project", parse_project},
-    [TQP_NODE_AGGREGATE] = {"aggregate", parse_aggregate},
-    [TQP_NODE_SORT] = {"sort", parse_sort},
-    [TQP_NODE_LIMIT] = {"limit", parse_limit},
+} node_forms[] = {
+    {"scan", parse_scan},       {"values", parse_values},       {"join", parse_join},
+    {"append", parse_append},   {"dependent", parse_dependent}, {"filter", parse_filter},
+    {"project", parse_project}, {"aggregate", parse_aggregate}, {"sort", parse_sort},
+    {"limit", parse_limit},
 };
 
 static TqpStatus parse_node(Parser *p, const TqpNode **out) {
     TQP_TRY(enter(p));
-    for (int i = 0; i < TQP_NODE_KIND_COUNT; i++) {
+    for (size_t i = 0; i < sizeof(node_forms) / sizeof(node_forms[0]); i++) {
         if (!at_word(p, node_forms[i].name))
             continue;
         TQP_TRY(next(p));

@@ -80,7 +80,9 @@ void tqp_ir_print_expr(const TqpExpr *e, TqpString *out) {
         return;
     }
     tqp_string_printf(out, "(%s", tqp_ir_op_name(e->op));
-    if (e->op == TQP_OP_COL || e->op == TQP_OP_PARAM)
+    if (e->op == TQP_OP_OUTER)
+        tqp_string_printf(out, " %" PRIu32, e->level);
+    if (e->op == TQP_OP_COL || e->op == TQP_OP_OUTER || e->op == TQP_OP_PARAM)
         tqp_string_printf(out, " %" PRIu32, e->index);
     for (uint32_t i = 0; i < e->nargs; i++) {
         tqp_string_append(out, " ", 1);
@@ -135,13 +137,45 @@ static void print_scan(const TqpNode *n, TqpString *out) {
         print_type(n->types[i], out);
         tqp_string_append(out, ")", 1);
     }
+    for (uint32_t i = 0; i < n->scan.nuniques; i++) {
+        const TqpUnique *u = &n->scan.uniques[i];
+        tqp_string_append(out, " (unique", 8);
+        for (uint32_t k = 0; k < u->ncolumns; k++)
+            tqp_string_printf(out, " %" PRIu32, u->columns[k]);
+        tqp_string_append(out, ")", 1);
+    }
 }
 
-/* Everything of the node but its input and the closing parenthesis. */
+static void print_values(const TqpNode *n, TqpString *out) {
+    tqp_string_append(out, "(values (", 9);
+    for (uint32_t i = 0; i < n->noutputs; i++) {
+        char type[32];
+        tqp_type_print(n->types[i], type);
+        tqp_string_printf(out, "%s%s", i > 0 ? " " : "", type);
+    }
+    tqp_string_append(out, ")", 1);
+    for (uint32_t r = 0; r < n->values.nrows; r++) {
+        tqp_string_append(out, " ", 1);
+        print_exprs(n->noutputs, n->values.exprs + (size_t)r * n->noutputs, out);
+    }
+}
+
+/* Everything of the node but its inputs and the closing parenthesis. */
 static void print_head(const TqpNode *n, TqpString *out) {
     switch (n->kind) {
     case TQP_NODE_SCAN:
         print_scan(n, out);
+        return;
+    case TQP_NODE_VALUES:
+        print_values(n, out);
+        return;
+    case TQP_NODE_JOIN:
+        tqp_string_printf(out, "(%s %s ", n->join.dependent ? "dependent" : "join",
+                          tqp_ir_join_name(n->join.kind));
+        tqp_ir_print_expr(n->join.pred, out);
+        return;
+    case TQP_NODE_APPEND:
+        tqp_string_append(out, "(append", 7);
         return;
     case TQP_NODE_FILTER:
         tqp_string_append(out, "(filter ", 8);

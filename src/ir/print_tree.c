@@ -81,11 +81,29 @@ static bool is_short(const TqpExpr *e) {
     return e == NULL || tqp_ir_expr_size(e, INLINE_SIZE, NULL) < INLINE_SIZE;
 }
 
+/* UNION ALL is named by its first input. */
+static bool passes_columns(const TqpNode *n) {
+    return n->kind == TQP_NODE_FILTER || n->kind == TQP_NODE_SORT || n->kind == TQP_NODE_LIMIT ||
+           n->kind == TQP_NODE_APPEND;
+}
+
 static void print_column(const Printer *p, const TqpNode *n, uint32_t i, int least) {
-    while (n->kind == TQP_NODE_FILTER || n->kind == TQP_NODE_SORT || n->kind == TQP_NODE_LIMIT)
+    while (passes_columns(n))
         n = n->inputs[0];
-    if (n->kind == TQP_NODE_SCAN) {
+    while (n->kind == TQP_NODE_JOIN) { /* of its own predicate too: left columns, then right ones */
+        uint32_t nleft = n->inputs[0]->noutputs;
+        bool right = i >= nleft;
+        n = n->inputs[right];
+        i -= right ? nleft : 0;
+        while (passes_columns(n))
+            n = n->inputs[0];
+    }
+    if (n->kind == TQP_NODE_SCAN && i < n->noutputs) {
         put(p, n->scan.columns[i]);
+        return;
+    }
+    if (n->ninputs == 0 || i >= n->noutputs) {
+        tqp_string_printf(p->out, "#%" PRIu32, i + 1);
         return;
     }
     Printer below = {p->out, n->inputs[0], p->level + 1};
@@ -190,6 +208,9 @@ static void print_special(const Printer *p, const TqpExpr *e) {
     case TQP_OP_PARAM:
         tqp_string_printf(p->out, "$%" PRIu32, e->index);
         return;
+    case TQP_OP_OUTER:
+        tqp_string_printf(p->out, "outer%" PRIu32 ".#%" PRIu32, e->level, e->index + 1);
+        return;
     case TQP_OP_CASE:
         print_case(p, e);
         return;
@@ -253,6 +274,24 @@ static void print_scan(const Printer *p, const TqpNode *n) {
     put(p, ")");
 }
 
+static void print_values(const Printer *p, const TqpNode *n) {
+    put(p, "values");
+    for (uint32_t r = 0; r < n->values.nrows; r++) {
+        put(p, r > 0 ? ", (" : " (");
+        for (uint32_t i = 0; i < n->noutputs; i++) {
+            put(p, i > 0 ? ", " : "");
+            print_expr(p, n->values.exprs[(size_t)r * n->noutputs + i], 0);
+        }
+        put(p, ")");
+    }
+}
+
+static void print_join(const Printer *p, const TqpNode *n) {
+    tqp_string_printf(p->out, "%s%s join on ", n->join.dependent ? "dependent " : "",
+                      tqp_ir_join_name(n->join.kind));
+    print_expr(&(Printer){p->out, n, 0}, n->join.pred, 0);
+}
+
 static void print_aggregate(const Printer *p, const TqpNode *n) {
     put(p, "aggregate ");
     for (uint32_t i = 0; i < n->aggregate.naggs; i++) {
@@ -296,6 +335,15 @@ static void print_body(const Printer *p, const TqpNode *n) {
     case TQP_NODE_SCAN:
         print_scan(p, n);
         return;
+    case TQP_NODE_VALUES:
+        print_values(p, n);
+        return;
+    case TQP_NODE_JOIN:
+        print_join(p, n);
+        return;
+    case TQP_NODE_APPEND:
+        put(p, "append");
+        return;
     case TQP_NODE_FILTER:
         put(p, "filter ");
         print_expr(p, n->filter.pred, 0);
@@ -321,11 +369,14 @@ static void print_body(const Printer *p, const TqpNode *n) {
     }
 }
 
+static void print_below(const TqpNode *node, int depth, TqpString *out) {
+    tqp_string_printf(out, "%*s", 2 * depth, "");
+    print_body(&(Printer){out, node->ninputs > 0 ? node->inputs[0] : NULL, 0}, node);
+    tqp_string_append(out, "\n", 1);
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        print_below(node->inputs[i], depth + 1, out);
+}
+
 void tqp_ir_print_tree(const TqpNode *node, TqpString *out) {
-    for (int depth = 0; node != NULL; depth++) {
-        tqp_string_printf(out, "%*s", 2 * depth, "");
-        print_body(&(Printer){out, node->ninputs > 0 ? node->inputs[0] : NULL, 0}, node);
-        tqp_string_append(out, "\n", 1);
-        node = node->ninputs > 0 ? node->inputs[0] : NULL;
-    }
+    print_below(node, 0, out);
 }

@@ -240,6 +240,7 @@ static TqpStatus rule_substr(const Call *c, TqpType *type) {
 /* The unit test walks all operators: one without a row here fails it. */
 static const Rule rules[TQP_OP_COUNT] = {
     [TQP_OP_COL] = rule_leaf,
+    [TQP_OP_OUTER] = rule_leaf,
     [TQP_OP_CONST] = rule_leaf,
     [TQP_OP_PARAM] = rule_leaf,
     [TQP_OP_NEG] = rule_unary_number,
@@ -275,6 +276,12 @@ static const Rule rules[TQP_OP_COUNT] = {
     [TQP_OP_PAD] = rule_pad,
     [TQP_OP_LENGTH] = rule_length,
     [TQP_OP_SUBSTR] = rule_substr,
+};
+
+static const char *const join_names[TQP_JOIN_KIND_COUNT] = {
+#define TQP_JOIN(e, n, note) n,
+#include "ir/joins.def"
+#undef TQP_JOIN
 };
 
 typedef struct Arity {
@@ -316,6 +323,20 @@ bool tqp_ir_agg_parse(const char *name, size_t len, TqpAggFunc *func) {
     for (int i = 0; i < TQP_AGG_COUNT_OF_FUNCS; i++) {
         if (strlen(agg_names[i]) == len && memcmp(agg_names[i], name, len) == 0) {
             *func = (TqpAggFunc)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *tqp_ir_join_name(TqpJoinKind kind) {
+    return join_names[kind];
+}
+
+bool tqp_ir_join_parse(const char *name, size_t len, TqpJoinKind *kind) {
+    for (int i = 0; i < TQP_JOIN_KIND_COUNT; i++) {
+        if (strlen(join_names[i]) == len && memcmp(join_names[i], name, len) == 0) {
+            *kind = (TqpJoinKind)i;
             return true;
         }
     }

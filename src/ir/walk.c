@@ -26,7 +26,7 @@ bool tqp_ir_expr_equal(const TqpExpr *a, const TqpExpr *b) {
     if (a == b)
         return true;
     if (a == NULL || b == NULL || a->op != b->op || !tqp_type_equal(a->type, b->type) ||
-        a->index != b->index || a->nargs != b->nargs)
+        a->index != b->index || a->level != b->level || a->nargs != b->nargs)
         return false;
     if (a->op == TQP_OP_CONST)
         return value_equal(a->type, &a->value, &b->value);
@@ -68,6 +68,20 @@ static bool sorts_equal(const TqpNode *a, const TqpNode *b) {
     return true;
 }
 
+static bool uniques_equal(const TqpNode *a, const TqpNode *b) {
+    if (a->scan.nuniques != b->scan.nuniques)
+        return false;
+    for (uint32_t i = 0; i < a->scan.nuniques; i++) {
+        const TqpUnique *x = &a->scan.uniques[i], *y = &b->scan.uniques[i];
+        if (x->ncolumns != y->ncolumns)
+            return false;
+        for (uint32_t k = 0; k < x->ncolumns; k++)
+            if (x->columns[k] != y->columns[k])
+                return false;
+    }
+    return true;
+}
+
 static bool bodies_equal(const TqpNode *a, const TqpNode *b) {
     switch (a->kind) {
     case TQP_NODE_SCAN:
@@ -76,6 +90,14 @@ static bool bodies_equal(const TqpNode *a, const TqpNode *b) {
         for (uint32_t i = 0; i < a->noutputs; i++)
             if (strcmp(a->scan.columns[i], b->scan.columns[i]) != 0)
                 return false;
+        return uniques_equal(a, b);
+    case TQP_NODE_VALUES:
+        return a->values.nrows == b->values.nrows &&
+               exprs_equal(a->values.nrows * a->noutputs, a->values.exprs, b->values.exprs);
+    case TQP_NODE_JOIN:
+        return a->join.kind == b->join.kind && a->join.dependent == b->join.dependent &&
+               tqp_ir_expr_equal(a->join.pred, b->join.pred);
+    case TQP_NODE_APPEND:
         return true;
     case TQP_NODE_FILTER:
         return tqp_ir_expr_equal(a->filter.pred, b->filter.pred);

@@ -238,14 +238,12 @@ static const TqpExpr *canonicalise_root(TqpArena *a, const TqpExpr *e, void *arg
     return tqp_ir_expr_map(a, e, canonicalise_expr, arg);
 }
 
-static const TqpNode *canonicalise_node(TqpArena *a, const TqpNode *node) {
-    if (node->kind == TQP_NODE_SCAN)
-        return node;
-    const TqpNode *n = tqp_opt_with_input(a, node, canonicalise_node(a, node->inputs[0]));
-    return n == NULL ? NULL : tqp_opt_map_node(a, n, canonicalise_root, NULL);
+static const TqpNode *canonicalise_node(TqpArena *a, const TqpNode *node, void *arg) {
+    (void)arg;
+    return tqp_opt_map_node(a, node, canonicalise_root, NULL);
 }
 
 TqpStatus tqp_opt_canonicalise(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
-    *out = canonicalise_node(ctx->arena, in);
+    *out = tqp_opt_map_graph(ctx->arena, in, canonicalise_node, NULL);
     return *out == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
 }

@@ -184,21 +184,18 @@ static const TqpExpr *fold_root(TqpArena *a, const TqpExpr *e, void *arg) {
     return tqp_ir_expr_map(a, e, fold_expr, arg);
 }
 
-static const TqpNode *fold_node(TqpArena *a, const TqpNode *node) {
-    if (node->kind == TQP_NODE_SCAN)
-        return node;
-    const TqpNode *input = fold_node(a, node->inputs[0]);
-    const TqpNode *n = tqp_opt_with_input(a, node, input);
-    if (n == NULL || (n = tqp_opt_map_node(a, n, fold_root, NULL)) == NULL)
-        return NULL;
-    if (n->kind != TQP_NODE_FILTER)
+static const TqpNode *fold_node(TqpArena *a, const TqpNode *node, void *arg) {
+    (void)arg;
+    const TqpNode *n = tqp_opt_map_node(a, node, fold_root, NULL);
+    if (n == NULL || n->kind != TQP_NODE_FILTER)
         return n;
     if (is_bool(n->filter.pred, true))
-        return input;
-    return is_null(n->filter.pred) ? tqp_ir_filter(a, input, tqp_ir_const_bool(a, false)) : n;
+        return n->inputs[0];
+    return is_null(n->filter.pred) ? tqp_ir_filter(a, n->inputs[0], tqp_ir_const_bool(a, false))
+                                   : n;
 }
 
 TqpStatus tqp_opt_fold(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
-    *out = fold_node(ctx->arena, in);
+    *out = tqp_opt_map_graph(ctx->arena, in, fold_node, NULL);
     return *out == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
 }

@@ -193,9 +193,25 @@ static TqpStatus prune_aggregate(TqpOptContext *ctx, const TqpNode *node, const 
     return n == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
 }
 
+/* Values are short and inputs of an append keep their positions: all stays, renumbered by nothing.
+ */
+static TqpStatus keep_all(TqpOptContext *ctx, const TqpNode *node, Pruned *out) {
+    uint32_t *map = new_map(ctx->arena, node->noutputs);
+    if (map == NULL)
+        return tqp_opt_no_memory(ctx);
+    for (uint32_t i = 0; i < node->noutputs; i++)
+        map[i] = i;
+    *out = (Pruned){node, map};
+    return TQP_OK;
+}
+
 static TqpStatus prune(TqpOptContext *ctx, const TqpNode *node, const uint64_t *needed,
                        Pruned *out) {
     switch (node->kind) {
+    case TQP_NODE_VALUES:
+    case TQP_NODE_JOIN:
+    case TQP_NODE_APPEND:
+        return keep_all(ctx, node, out);
     case TQP_NODE_SCAN:
         return prune_scan(ctx, node, needed, out);
     case TQP_NODE_PROJECT:

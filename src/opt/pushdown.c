@@ -191,8 +191,13 @@ static const TqpNode *place(TqpArena *a, const TqpNode *node, const TqpExprList 
         return place_aggregate(a, node, above);
     case TQP_NODE_LIMIT:
         return rest_here(a, tqp_opt_with_input(a, node, place(a, node->inputs[0], &none)), above);
-    default:
-        return rest_here(a, node, above);
+    default: { /* conjuncts rest above joins and appends; those inside go their own way */
+        const TqpNode *inputs[2] = {NULL, NULL};
+        for (uint32_t i = 0; i < node->ninputs; i++)
+            if ((inputs[i] = place(a, node->inputs[i], &none)) == NULL)
+                return NULL;
+        return rest_here(a, tqp_opt_with_inputs(a, node, inputs), above);
+    }
     }
 }
 

@@ -23,6 +23,28 @@ const TqpNode *tqp_opt_with_input(TqpArena *a, const TqpNode *node, const TqpNod
     return copy;
 }
 
+const TqpNode *tqp_opt_with_inputs(TqpArena *a, const TqpNode *node, const TqpNode *const *inputs) {
+    if (node->ninputs == 0)
+        return node;
+    if (node->ninputs == 1)
+        return tqp_opt_with_input(a, node, inputs[0]);
+    if (inputs[0] == node->inputs[0] && inputs[1] == node->inputs[1])
+        return node;
+    if (node->kind == TQP_NODE_APPEND)
+        return tqp_ir_append(a, inputs[0], inputs[1]);
+    return tqp_ir_join(a, node->join.kind, node->join.dependent, inputs[0], inputs[1],
+                       node->join.pred);
+}
+
+const TqpNode *tqp_opt_map_graph(TqpArena *a, const TqpNode *node, TqpNodeMap fn, void *arg) {
+    const TqpNode *inputs[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        if ((inputs[i] = tqp_opt_map_graph(a, node->inputs[i], fn, arg)) == NULL)
+            return NULL;
+    const TqpNode *n = tqp_opt_with_inputs(a, node, inputs);
+    return n == NULL ? NULL : fn(a, n, arg);
+}
+
 static const TqpNode *map_project(TqpArena *a, const TqpNode *n, TqpExprMap fn, void *arg) {
     TqpExprList list = {0};
     for (uint32_t i = 0; i < n->noutputs; i++)
@@ -64,6 +86,9 @@ static const TqpNode *map_sort(TqpArena *a, const TqpNode *n, TqpExprMap fn, voi
 
 const TqpNode *tqp_opt_map_node(TqpArena *a, const TqpNode *node, TqpExprMap fn, void *arg) {
     switch (node->kind) {
+    case TQP_NODE_JOIN:
+        return tqp_ir_join(a, node->join.kind, node->join.dependent, node->inputs[0],
+                           node->inputs[1], fn(a, node->join.pred, arg));
     case TQP_NODE_FILTER:
         return tqp_ir_filter(a, node->inputs[0], fn(a, node->filter.pred, arg));
     case TQP_NODE_PROJECT:
@@ -72,7 +97,7 @@ const TqpNode *tqp_opt_map_node(TqpArena *a, const TqpNode *node, TqpExprMap fn,
         return map_aggregate(a, node, fn, arg);
     case TQP_NODE_SORT:
         return map_sort(a, node, fn, arg);
-    default: /* scans have no expression, limits only literals */
+    default: /* scans and appends have no expression, values and limits only literals */
         return node;
     }
 }

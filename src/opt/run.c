@@ -27,13 +27,18 @@ static bool listed(const char *list, const char *name) {
     return false;
 }
 
-/* At first every scan reads the columns that it lists. */
+/* At first every scan reads the columns that it lists.  Each relation is scanned once. */
 static TqpStatus init_scan_columns(TqpOptContext *ctx, const TqpNode *node, uint32_t nrelations) {
-    for (; node->kind != TQP_NODE_SCAN; node = node->inputs[0])
-        ;
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        TQP_TRY(init_scan_columns(ctx, node->inputs[i], nrelations));
+    if (node->kind != TQP_NODE_SCAN)
+        return TQP_OK;
     if (node->scan.relation >= nrelations)
         return tqp_error_set(ctx->err, TQP_INVALID, "scan of relation %u of %u",
                              node->scan.relation, nrelations);
+    if (ctx->scan_columns[node->scan.relation].columns != NULL)
+        return tqp_error_set(ctx->err, TQP_INVALID, "relation %u is scanned twice",
+                             node->scan.relation);
     uint32_t *columns = tqp_arena_alloc(ctx->arena, node->noutputs * sizeof(*columns) + 1);
     if (columns == NULL)
         return tqp_opt_no_memory(ctx);

@@ -18,6 +18,8 @@ static int status_sqlstate(TqpStatus status) {
         return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
     case TQP_DIV_BY_ZERO:
         return ERRCODE_DIVISION_BY_ZERO;
+    case TQP_CARDINALITY:
+        return ERRCODE_CARDINALITY_VIOLATION;
     case TQP_UNSUPPORTED:
         return ERRCODE_FEATURE_NOT_SUPPORTED;
     case TQP_CORRUPT:

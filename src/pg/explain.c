@@ -98,7 +98,7 @@ static void show_pipeline(const TqpScanState *s, uint32 i, StringInfo out, Expla
     const TqpPipeline *p = &s->run.program->pipelines[i];
     const TqpPipelineStats *stats = &s->run.query.stats[i];
     appendStringInfo(out, "pipeline %u:", i);
-    if (!p->from_result)
+    if (p->source_kind == TQP_SOURCE_RELATION)
         appendStringInfo(out,
                          " rows from cache " UINT64_FORMAT ", from heap " UINT64_FORMAT
                          "; row groups skipped " UINT64_FORMAT " of " UINT64_FORMAT

@@ -182,7 +182,7 @@ static void lower(TqpBinder *b, const TqpNode *node, Open *o) {
             close_collect(b, o, node->inputs[0]->types, true);
         if (b->status == TQP_OK) {
             const TqpExpr *pred = substitute(b, o, node->filter.pred);
-            tqp_bind_filter(b, pred, !b->source.from_result && !o->raised);
+            tqp_bind_filter(b, pred, b->source.kind == TQP_SOURCE_RELATION && !o->raised);
             o->raised |= tqp_ir_expr_may_raise(pred);
         }
         break;

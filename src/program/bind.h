@@ -35,8 +35,8 @@ typedef struct TqpBindColumn {
 } TqpBindColumn;
 
 typedef struct TqpBindSource {
-    bool from_result;
-    uint32_t index;
+    TqpSourceKind kind;
+    uint32_t index; /* of the relation or pipeline */
     uint32_t ncolumns;
     TqpBindColumn *columns;
     uint64_t max_rows; /* proved bound of its rows */

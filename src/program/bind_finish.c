@@ -192,8 +192,11 @@ void tqp_bind_finish(TqpBinder *b, TqpSink *sink) {
     }
     mark_lazy(steps, n);
     visit_sink(sink, rename_reg, &al);
-    b->pipelines[b->npipelines++] = (TqpPipeline){.from_result = b->source.from_result,
-                                                  .source = b->source.index,
+    uint32_t *source = tqp_bind_zalloc(b, sizeof(*source));
+    *source = b->source.index;
+    b->pipelines[b->npipelines++] = (TqpPipeline){.source_kind = b->source.kind,
+                                                  .nsources = 1,
+                                                  .sources = source,
                                                   .nregs = al.nnew,
                                                   .reg_lanes = al.new_lanes,
                                                   .nsteps = n,

@@ -107,8 +107,8 @@ static void describe_column(TqpBinder *b, const TqpRelation *rel, uint32_t c, Tq
     }
 }
 
-static void begin(TqpBinder *b, bool from_result, uint32_t index, uint32_t ncolumns) {
-    b->source = (TqpBindSource){.from_result = from_result, .index = index, .ncolumns = ncolumns};
+static void begin(TqpBinder *b, TqpSourceKind kind, uint32_t index, uint32_t ncolumns) {
+    b->source = (TqpBindSource){.kind = kind, .index = index, .ncolumns = ncolumns};
     b->source.columns = tqp_bind_zalloc(b, ncolumns * sizeof(TqpBindColumn));
     b->steps = NULL;
     b->raising = NULL;
@@ -129,7 +129,7 @@ void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan) {
         return;
     }
     const TqpRelation *rel = b->rels[index];
-    begin(b, false, index, scan->noutputs);
+    begin(b, TQP_SOURCE_RELATION, index, scan->noutputs);
     for (uint32_t g = 0; g < rel->ngroups; g++)
         b->source.max_rows += rel->groups[g].live_rows;
     for (uint32_t c = 0; c < scan->noutputs && b->status == TQP_OK; c++)
@@ -138,7 +138,7 @@ void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan) {
 
 void tqp_bind_open_result(TqpBinder *b, uint32_t pipeline, uint64_t max_rows, uint32_t ncolumns,
                           const TqpBindColumn *columns) {
-    begin(b, true, pipeline, ncolumns);
+    begin(b, TQP_SOURCE_RESULT, pipeline, ncolumns);
     b->source.max_rows = max_rows;
     if (b->status == TQP_OK && ncolumns > 0)
         memcpy(b->source.columns, columns, ncolumns * sizeof(TqpBindColumn));

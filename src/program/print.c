@@ -234,8 +234,11 @@ static void print_collect(const TqpSink *s, TqpString *out) {
 }
 
 static void print_pipeline(const TqpPipeline *p, uint32_t number, TqpString *out) {
-    tqp_string_printf(out, "pipeline %u: %s %u\n", number, p->from_result ? "result" : "relation",
-                      p->source);
+    static const char *const kinds[] = {"relation", "result", "values"};
+    tqp_string_printf(out, "pipeline %u: %s", number, kinds[p->source_kind]);
+    for (uint32_t i = 0; i < p->nsources; i++)
+        tqp_string_printf(out, " %u", p->sources[i]);
+    tqp_string_printf(out, "\n");
     for (uint32_t i = 0; i < p->nprunes; i++) {
         const TqpPrune *prune = &p->prunes[i];
         tqp_string_printf(out, "prune column %u", prune->column);

@@ -21,13 +21,14 @@ typedef struct TqpStep {
     uint16_t out, out2; /* out2: LOAD's validity, else TQP_NO_REG */
     uint16_t in[3];
     uint16_t guard;   /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
-    uint32_t column;  /* LOAD */
+    uint32_t column;  /* LOAD; FETCH: of the sink of pipeline imm[1].i */
     TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
     const void *aux;
     uint32_t aux_count;
     /*
-     * FILTER: registers computed before it and read after it (compaction moves them); imm[0].i is 1
-     * when only cheap steps follow until the next FILTER, so that few rows must be left to compact.
+     * FILTER, PROBE: registers computed before it and read after it (compaction and pairing move
+     * them); FILTER: imm[0].i is 1 when only cheap steps follow until the next FILTER, so that few
+     * rows must be left to compact.
      */
     uint32_t nlive;
     const uint16_t *live;
@@ -48,6 +49,65 @@ typedef struct TqpSlot {
     bool has_range;      /* INT class: proved bounds of the value */
     TqpInt128 min, max;
 } TqpSlot;
+
+/*
+ * A join: the pipeline of its right input ends in a COLLECT sink with a map from keys to rows; the
+ * pipeline of its left input goes on through a PROBE step.  Keys are INT or TEXT or FLOAT slots
+ * that the binder brought to the same lane, bias and dictionary on both sides.
+ *
+ *   DENSE  one INT key, or the codes of one dictionary: (value - lo) < span indexes an array
+ *   HASH   any keys
+ *   ALL    no key: every row of the build matches
+ *
+ * A row with a NULL in a key that is not null_safe is in no map, nor does it match as a probe.
+ */
+typedef enum TqpMapKind { TQP_MAP_NONE, TQP_MAP_DENSE, TQP_MAP_HASH, TQP_MAP_ALL } TqpMapKind;
+
+typedef struct TqpMap {
+    TqpMapKind kind;
+    uint32_t nkeys;
+    const uint32_t *columns; /* of the sink, nkeys of them */
+    const bool *null_safe;   /* per key: NULL equals NULL */
+    TqpInt128 lo;            /* DENSE: key value of index 0 (bias included) */
+    uint64_t span;           /* DENSE: number of indexes */
+    bool unique;             /* proved: no two rows share a key */
+    bool exists_only;        /* only probed by EXISTS: no row numbers are needed */
+} TqpMap;
+
+typedef enum TqpProbeKind {
+    /*
+     * out: MASK of the rows with a match.  out2 (or TQP_NO_REG): MASK of the rows without a match
+     * for which SQL's IN is NULL rather than false: the map's pipeline collected some row, and the
+     * probe's key or the key of some such row is NULL (one key only).
+     */
+    TQP_PROBE_EXISTS,
+    /*
+     * The tile goes on with one row per pair (probe row, build row), probe rows in order, in as
+     * many tiles as it takes; a proved unique map keeps the tile and its selection.  out: U32 row
+     * of the build.  outer: rows without a match go on once, out2 is the MASK of those with one.
+     * single: a second match is TQP_CARDINALITY.
+     */
+    TQP_PROBE_PAIRS,
+    /*
+     * EXISTS with a predicate over pairs: steps up to `end` run on pairs as in PAIRS, where
+     * in[1] of the step at `end` (MATCH) is the MASK of pairs for which the predicate is true and
+     * in[2] (or TQP_NO_REG) of those for which it is NULL.  Then the tile is as before the PROBE,
+     * and MATCH's out and out2 are the MASKs of its rows with a true pair and with none but a NULL
+     * one.
+     */
+    TQP_PROBE_ANY
+} TqpProbeKind;
+
+/* aux of PROBE */
+typedef struct TqpProbe {
+    TqpProbeKind kind;
+    uint32_t pipeline; /* whose sink built the map */
+    const TqpMap *map;
+    uint32_t nkeys;
+    const TqpSlot *keys;
+    bool outer, single;
+    uint32_t end; /* ANY: index of its MATCH step */
+} TqpProbe;
 
 /* Skip a row group when the column's zone map does not meet [lo, hi]. */
 typedef struct TqpPrune {
@@ -105,6 +165,7 @@ typedef struct TqpSortSpec {
 typedef struct TqpSink {
     TqpSinkKind kind;
     /* COLLECT */
+    TqpMap map; /* kind NONE: the result is a relation; else it is for PROBE and FETCH */
     uint32_t ncolumns;
     const TqpSlot
         *columns; /* more may be collected than are output: sort keys follow the outputs */
@@ -128,9 +189,17 @@ typedef struct TqpSink {
     bool fixed_order; /* float sums: result must not depend on the number of threads */
 } TqpSink;
 
+typedef enum TqpSourceKind {
+    TQP_SOURCE_RELATION, /* sources[0] of the relations given at bind */
+    TQP_SOURCE_RESULT,   /* results of pipelines sources[0], sources[1], ...: one after another */
+    TQP_SOURCE_VALUES    /* `values` */
+} TqpSourceKind;
+
 typedef struct TqpPipeline {
-    bool from_result; /* source: the result of pipeline `source`, else relation `source` */
-    uint32_t source;
+    TqpSourceKind source_kind;
+    uint32_t nsources;
+    const uint32_t *sources;
+    const TqpRelation *values;
     uint32_t nregs;
     const uint8_t *reg_lanes;
     uint32_t nsteps;

@@ -15,6 +15,9 @@ typedef enum TqpStepOp {
     /* Steps that the executor itself performs. */
     TQP_STEP_LOAD = TQP_STEP_KERNEL_COUNT, /* column -> out (+ validity in out2) */
     TQP_STEP_FILTER,                       /* selection &= in[0]; may compact the tile */
+    TQP_STEP_PROBE,                        /* join with a map: aux is a TqpProbe (program.h) */
+    TQP_STEP_MATCH,                        /* end of a PROBE_ANY */
+    TQP_STEP_FETCH, /* column of a build at rows in[0] (U32) -> out (+ validity in out2) */
     TQP_STEP_COUNT
 } TqpStepOp;
 

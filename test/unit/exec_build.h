@@ -104,8 +104,10 @@ static inline TqpPipeline *build_pipeline(Build *b, bool from_result, const TqpS
         if (b->steps[s].op == TQP_STEP_FILTER)
             set_live(b, sink, s);
     TqpPipeline *p = &b->pipelines[b->program.npipelines];
-    *p = (TqpPipeline){.from_result = from_result,
-                       .source = from_result ? b->program.npipelines - 1 : 0,
+    uint32_t source = from_result ? b->program.npipelines - 1 : 0;
+    *p = (TqpPipeline){.source_kind = from_result ? TQP_SOURCE_RESULT : TQP_SOURCE_RELATION,
+                       .nsources = 1,
+                       .sources = build_copy(b, &source, sizeof(source)),
                        .nregs = b->nregs,
                        .nsteps = b->nsteps,
                        .sink = *sink};

@@ -115,7 +115,7 @@ static void messages(void) {
     refuses("(scan 0 \"\\x00\")", "at byte 9: malformed escape");
     refuses("(scan 0 \"t\" (\"a\" int))", "at byte 17: int instead of a type");
     refuses("(sort (scan 0 \"t\"))", "sort without keys");
-    refuses("(join (scan 0 \"t\"))", "at byte 1: join instead of a node");
+    refuses("(jion (scan 0 \"t\"))", "at byte 1: jion instead of a node");
     refuses("(limit (const -1 i64) _ (scan 0 \"t\"))", "limit: negative");
     refuses("(limit (const 1 i32) _ (scan 0 \"t\"))", "limit: not an i64 constant or parameter");
     refuses("(filter (const 1 i32) (scan 0 \"t\"))", "filter is not boolean");
