@@ -23,7 +23,8 @@ TqpStatus tqp_opt_no_memory(TqpOptContext *ctx) TQP_NODISCARD;
 
 /* The same node over another input with the same columns. */
 const TqpNode *tqp_opt_with_input(TqpArena *a, const TqpNode *node, const TqpNode *input);
-/* Likewise over its ninputs inputs; those of a join may have other columns, its kind decides its own. */
+/* Likewise over its ninputs inputs; those of a join may have other columns, its kind decides its
+ * own. */
 const TqpNode *tqp_opt_with_inputs(TqpArena *a, const TqpNode *node, const TqpNode *const *inputs);
 /* Rebuild the graph bottom-up through fn, which returns its argument or a replacement. */
 typedef const TqpNode *(*TqpNodeMap)(TqpArena *a, const TqpNode *node, void *arg);

@@ -53,6 +53,8 @@ TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *optio
     TqpOptContext ctx = {.arena = a, .scan_columns = options->scan_columns, .err = err};
     *out = NULL;
     TQP_TRY(tqp_ir_check(in, err)); /* bounds the recursions below */
+    for (uint32_t r = 0; ctx.scan_columns != NULL && r < options->nrelations; r++)
+        ctx.scan_columns[r] = (TqpScanColumns){0};
     if (ctx.scan_columns != NULL)
         TQP_TRY(init_scan_columns(&ctx, in, options->nrelations));
     const TqpNode *node = in;
