@@ -9,7 +9,7 @@ set -euo pipefail
 bench=$(cd "$(dirname "$0")" && pwd -P)
 root=${bench%/*}
 scale=${SF:-0.1}
-queries=(q01 q06 like_comment like_name case_shipmode group_suppkey count_distinct top_n)
+queries=(tpch/q01 tpch/q06 like_comment like_name case_shipmode group_suppkey count_distinct top_n)
 runs=3
 export PG_CONFIG=${PG_CONFIG:-pg_config}
 
@@ -147,6 +147,6 @@ step "tqp off and on: medians of $runs warm runs, the whole statement in psql"
 same=0
 compare_queries || same=1
 step "EXPLAIN ANALYZE of q06"
-psql -X -At -c "EXPLAIN (ANALYZE) $(cat "$bench/queries/q06.sql")"
+psql -X -At -c "EXPLAIN (ANALYZE) $(cat "$bench/queries/tpch/q06.sql")"
 say_how_to_play
 exit "$same"
