@@ -73,13 +73,13 @@ run_query() {
     statement=$(cat "$bench/queries/$name.sql")
     {
         echo "SET tqp.enabled = $mode;"
-        printf '\\o %s\n%s\n\\timing on\n' "$work/$name.$mode" "$statement"
+        printf '\\o %s\n%s\n\\timing on\n' "$work/${name##*/}.$mode" "$statement"
         for ((i = 0; i < runs; i++)); do printf '\\o /dev/null\n%s\n' "$statement"; done
     } | psql -X -q -At -v ON_ERROR_STOP=1 | awk '/^Time:/ { print $2 }' | sort -n |
         sed -n "$((runs / 2 + 1))p"
     # Without ORDER BY the order of rows is free.
     if ! grep -qi 'order by' "$bench/queries/$name.sql"; then
-        LC_ALL=C sort -o "$work/$name.$mode" "$work/$name.$mode"
+        LC_ALL=C sort -o "$work/${name##*/}.$mode" "$work/${name##*/}.$mode"
     fi
 }
 
@@ -101,13 +101,13 @@ compare_queries() {
         on=$(run_query "$name" on)
         same=yes
         # No time means that the statement failed.
-        if [ -z "$off" ] || [ -z "$on" ] || ! cmp -s "$work/$name.off" "$work/$name.on"; then
+        if [ -z "$off" ] || [ -z "$on" ] || ! cmp -s "$work/${name##*/}.off" "$work/${name##*/}.on"; then
             same=NO
             status=1
         fi
         ratio=$(awk -v off="${off:-0}" -v on="${on:-0}" \
             'BEGIN { if (on > 0) printf "%.1fx", off / on; else print "-" }')
-        printf '  %-16s %14s %10s %8s  %-11s %s\n' "$name" "${off:--}" "${on:--}" "$ratio" \
+        printf '  %-16s %14s %10s %8s  %-11s %s\n' "${name##*/}" "${off:--}" "${on:--}" "$ratio" \
             "$(ran_on "$name")" "$same"
     done
     return "$status"

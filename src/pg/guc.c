@@ -15,7 +15,7 @@
 
 bool tqp_enabled = true;
 bool tqp_force = false;
-double tqp_min_cost = 10000.0;
+double tqp_min_cost = 1000.0;
 int tqp_threads = 0;
 int tqp_memory_limit_kb = 1024 * 1024;
 int tqp_cache_size_mb = 64 * 1024;
@@ -86,7 +86,7 @@ static void define_planning(void) {
         &tqp_force, false, PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
     DefineCustomRealVariable(
         "tqp.min_cost", "Offloads queries whose PostgreSQL plan costs at least this much.", NULL,
-        &tqp_min_cost, 10000.0, 0.0, DBL_MAX, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
+        &tqp_min_cost, 1000.0, 0.0, DBL_MAX, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
     DefineCustomStringVariable("tqp.disabled_passes", "Names of optimiser rewrites to skip.",
                                "A comma-separated list.", &tqp_disabled_passes, "", PGC_USERSET,
                                GUC_LIST_INPUT | GUC_NOT_IN_SAMPLE, check_disabled_passes, NULL,
