@@ -18,7 +18,6 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -152,19 +151,10 @@ void tqp_control_log(TqpOutcome outcome, uint64 query_id, const char *query_text
     atomic_store(&e->sequence, number * 2 + 2);
 }
 
-static void release_slot(int code, Datum arg) {
-    tqp_control_progress_end();
-}
-
 void tqp_control_progress_begin(Oid relid, uint32 blocks_total) {
-    static bool registered = false;
     ControlFile *c = map_control();
     if (c == NULL)
         return;
-    if (!registered) {
-        before_shmem_exit(release_slot, (Datum)0);
-        registered = true;
-    }
     tqp_control_progress_end();
     for (int i = 0; i < PROGRESS_SLOTS && my_slot == NULL; i++) {
         ProgressSlot *s = &c->progress[i];

@@ -4,6 +4,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "tcop/tcopprot.h"
+#include "utils/timeout.h"
 
 #include "pg/tqp_pg.h"
 
@@ -38,10 +40,27 @@ void tqp_raise(const TqpError *error) {
                                                                 : tqp_status_name(error->status))));
 }
 
+/* Of libpq/libpq.h, which wants headers of GSSAPI that a server's packages do not bring. */
+extern bool pq_check_connection(void);
+
+void tqp_pg_check_client(void) {
+    if (!CheckClientConnectionPending)
+        return;
+    CheckClientConnectionPending = false;
+    if (client_connection_check_interval <= 0)
+        return;
+    if (pq_check_connection())
+        enable_timeout_after(CLIENT_CONNECTION_CHECK_TIMEOUT, client_connection_check_interval);
+    else
+        ClientConnectionLost = true;
+}
+
 /* Only what ends the query: other interrupts wait until the threads are joined. */
 static bool interrupted(void *host) {
-    return InterruptPending && (QueryCancelPending || ProcDiePending) &&
-           InterruptHoldoffCount == 0 && CritSectionCount == 0;
+    if (!InterruptPending || InterruptHoldoffCount != 0 || CritSectionCount != 0)
+        return false;
+    tqp_pg_check_client();
+    return QueryCancelPending || ProcDiePending || ClientConnectionLost;
 }
 
 const TqpHostPoll *tqp_pg_poll(void) {

@@ -8,6 +8,7 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -265,6 +266,17 @@ static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attn
     return status;
 }
 
+/* For an error, and for a session that is ended (FATAL), which no PG_CATCH would see. */
+static void clean_up(int code, Datum arg) {
+    TqpLoad *load = (TqpLoad *)DatumGetPointer(arg);
+    if (load->team == NULL) {
+        free_load(load);
+        return;
+    }
+    tqp_control_progress_end();
+    tqp_store_writer_abandon(load->writer); /* its threads end with the process */
+}
+
 TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
                             TqpLoadResult *result, TqpError *err) {
     MemoryContext context =
@@ -276,18 +288,13 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     load->rel = rel;
     tqp_broker_init(&load->broker, (int64)tqp_memory_limit_kb * 1024);
     tqp_cache_lock(rel->rd_node, true);
-    PG_TRY();
+    PG_ENSURE_ERROR_CLEANUP(clean_up, PointerGetDatum(load));
     {
         status = load_locked(load, ncolumns, attnums, result, err);
         if (!tqp_load_interrupted())
             tqp_cache_remove_orphans();
     }
-    PG_CATCH();
-    {
-        free_load(load);
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
+    PG_END_ENSURE_ERROR_CLEANUP(clean_up, PointerGetDatum(load));
     tqp_cache_unlock(rel->rd_node);
     CHECK_FOR_INTERRUPTS(); /* what stopped the load, now that nothing of it is left */
     MemoryContextSwitchTo(caller);

@@ -44,7 +44,10 @@ extern bool tqp_cache_lock(RelFileNode node, bool wait);
 extern void tqp_cache_unlock(RelFileNode node);
 /* Note a use, for eviction. */
 extern void tqp_cache_touch(const char *path);
-/* Remove caches of relation files and databases that no longer exist. */
+/*
+ * Remove caches of relation files and databases that no longer exist, and from all others what
+ * loads that died (kill -9, a crash of the server) have left there.
+ */
 extern void tqp_cache_remove_orphans(void);
 /*
  * Make room: with the files of the build under way in `keep`, is the cache within tqp.cache_size?

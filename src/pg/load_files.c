@@ -121,10 +121,17 @@ void tqp_cache_remove_orphans(void) {
     foreach (lc, dirs) {
         CacheDir *d = lfirst(lc);
         char db[MAXPGPATH];
-        if (!is_orphan(d->node) || !tqp_cache_lock(d->node, false))
+        CHECK_FOR_INTERRUPTS();
+        bool orphan = is_orphan(d->node);
+        if (!tqp_cache_lock(d->node, false))
             continue;
-        remove_dir(d);
+        if (orphan)
+            remove_dir(d);
+        else
+            tqp_store_tidy(d->path);
         tqp_cache_unlock(d->node);
+        if (!orphan)
+            continue;
         /* The folder of a database that is gone, once it is empty. */
         snprintf(db, sizeof(db), "%s/%u", tqp_control_cache_dir(), d->node.dbNode);
         (void)rmdir(db);

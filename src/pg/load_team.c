@@ -13,6 +13,7 @@
 #include "utils/wait_event.h"
 
 #include "pg/load_team.h"
+#include "pg/tqp_pg.h"
 
 #define SLICE_MS        1 /* the leader's wait between looks */
 #define WORKER_SLICE_NS 5000000
@@ -32,6 +33,7 @@ bool tqp_load_must_stop(void) {
         return false;
     if (ProcSignalBarrierPending)
         ProcessProcSignalBarrier();
+    tqp_pg_check_client();
     return tqp_load_interrupted();
 }
 
@@ -191,6 +193,7 @@ TqpStatus tqp_load_team_run(TqpLoad *load, int nworkers, TqpError *err) {
     tqp_store_writer_set_poll(load->writer, &poll);
     TqpStatus status = tqp_team_run(nworkers, NULL, run, load);
     tqp_store_writer_set_poll(load->writer, NULL);
+    load->team = NULL;
     InterruptHoldoffCount = held; /* an error has reset it */
     pthread_cond_destroy(&load->changed);
     pthread_mutex_destroy(&load->mutex);

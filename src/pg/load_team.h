@@ -35,7 +35,7 @@ typedef struct TqpLoad {
     uint32 groups;
     XLogRecPtr max_lsn;
 
-    TqpTeam *team;
+    TqpTeam *team; /* NULL when there is none, before and after */
     TqpDeformHost leader_host;
     TqpStage **leader_stages;
     ErrorData *raised; /* PostgreSQL's error, to be raised once the threads are joined */

@@ -28,6 +28,12 @@ extern void tqp_raise(const TqpError *error) pg_attribute_noreturn();
 /* Engine poll that is true when this backend has an interrupt pending. */
 extern const TqpHostPoll *tqp_pg_poll(void);
 
+/*
+ * What ProcessInterrupts does for client_connection_check_interval, where it cannot be called
+ * because there are threads: sets ClientConnectionLost.  Leader only.
+ */
+extern void tqp_pg_check_client(void);
+
 /* extension.c: is the extension installed in this database? Cached, invalidated; no error. */
 extern bool tqp_extension_active(void);
 

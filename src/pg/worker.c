@@ -311,6 +311,7 @@ void tqp_worker_launcher(Datum arg) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(NULL, NULL, 0);
     set_session();
+    in_transaction(remove_orphans, InvalidOid); /* of loads that a crash has ended */
     TimestampTz next =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64)worker_naptime * 1000);
     for (;;) {

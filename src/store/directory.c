@@ -2,6 +2,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -38,13 +41,19 @@ TqpStatus tqp_file_lock(int dirfd, int *lock, TqpError *err) {
     return TQP_OK;
 }
 
-/* Stamps are written without the lock: another process may be about to rename fresh ones. */
+/*
+ * Stamps are written without the lock: the process whose id is in the name may be about to rename
+ * them, unless it is gone, or another bears its id by now.
+ */
 static bool is_orphan(int dirfd, const char *name) {
     struct stat st;
+    long pid;
     size_t len = strlen(name);
     if (len <= 4 || strcmp(name + len - 4, ".tmp") != 0)
         return false;
-    return strncmp(name, "stamps.", 7) != 0 ||
+    if (sscanf(name, "stamps.%ld.", &pid) != 1)
+        return true;
+    return (pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH) ||
            (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             st.st_mtim.tv_sec + STAMPS_SECONDS < time(NULL));
 }
@@ -86,6 +95,38 @@ uint64_t tqp_file_next_generation(int dirfd) {
             greatest = generation;
     closedir(list);
     return greatest + 1;
+}
+
+/* The generations of the segments that the manifest names; no memory or a damaged one: false. */
+static bool named_segments(int dirfd, uint64_t **keep, uint32_t *n) {
+    TqpGenerationFiles f = {0};
+    TqpFileIdentity identity;
+    TqpError err;
+    uint64_t bytes;
+    bool known = tqp_file_read(dirfd, "manifest", &f.manifest, &bytes, &identity, &err) == TQP_OK &&
+                 (f.manifest == NULL || tqp_manifest_check(&f, bytes, &err) == TQP_OK);
+    *keep = known ? calloc((size_t)f.nsegments + 1, sizeof **keep) : NULL;
+    *n = f.nsegments;
+    for (uint32_t i = 0; *keep != NULL && i < *n; i++)
+        (*keep)[i] = f.disk_segments[i].generation;
+    free(f.manifest);
+    return *keep != NULL;
+}
+
+void tqp_store_tidy(const char *dir) {
+    TqpError err;
+    uint64_t *keep = NULL;
+    uint32_t n = 0;
+    int lock, dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0)
+        return;
+    if (tqp_file_lock(dirfd, &lock, &err) == TQP_OK) {
+        (void)named_segments(dirfd, &keep, &n);
+        tqp_file_sweep(dirfd, keep, n);
+        free(keep);
+        close(lock);
+    }
+    close(dirfd);
 }
 
 static bool is_dot(const char *name) {

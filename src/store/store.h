@@ -161,6 +161,11 @@ typedef struct TqpStorePublish {
 /* Rank dictionaries, fsync, write the manifest, rename, remove files no longer named. */
 TqpStatus tqp_store_writer_finish(TqpStoreWriter *w, const TqpStorePublish *publish,
                                   TqpError *err) TQP_NODISCARD;
+/*
+ * For a process that exits with threads of the build still running: its file is unlinked, and none
+ * is made any more.  Nothing is freed.  Any thread that is not within a call on the writer.
+ */
+void tqp_store_writer_abandon(TqpStoreWriter *w);
 /* Free the writer; removes its files unless it was finished. */
 void tqp_store_writer_destroy(TqpStoreWriter *w);
 
@@ -173,6 +178,12 @@ TqpStatus tqp_store_restamp(TqpGeneration *gen, const uint64_t *vm_lsn,
                             const uint64_t *const *cached, TqpError *err) TQP_NODISCARD;
 /* Remove everything in dir and dir itself; missing is fine. TQP_CANCELLED: a build is running. */
 TqpStatus tqp_store_drop(const char *dir, TqpError *err) TQP_NODISCARD;
+
+/*
+ * Remove what a builder that died has left: temporary files, and segments that the manifest does
+ * not name.  Does nothing while a build is running; one that begins meanwhile gets TQP_CANCELLED.
+ */
+void tqp_store_tidy(const char *dir);
 
 /* True while some writer has the directory.  It tries the lock: do not call it in a tight loop. */
 bool tqp_store_is_building(const char *dir);

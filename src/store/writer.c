@@ -44,20 +44,30 @@ TqpStatus tqp_writer_poll(const TqpStoreWriter *w, TqpError *err) {
     return TQP_OK;
 }
 
-void tqp_store_writer_destroy(TqpStoreWriter *w) {
+static void unlink_segment(const TqpStoreWriter *w) {
     char name[TQP_FILE_NAME];
+    if (w->fd < 0 || w->finished)
+        return;
+    if (w->renamed)
+        tqp_file_segment_name(name, w->generation);
+    else
+        tqp_writer_temp_name(name, w->generation);
+    unlinkat(w->dirfd, name, 0);
+}
+
+void tqp_store_writer_abandon(TqpStoreWriter *w) {
+    pthread_mutex_lock(&w->mutex);
+    unlink_segment(w);
+    w->abandoned = true;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+void tqp_store_writer_destroy(TqpStoreWriter *w) {
     if (w == NULL)
         return;
-    if (w->fd >= 0) {
-        if (!w->finished) {
-            if (w->renamed)
-                tqp_file_segment_name(name, w->generation);
-            else
-                tqp_writer_temp_name(name, w->generation);
-            unlinkat(w->dirfd, name, 0);
-        }
+    unlink_segment(w);
+    if (w->fd >= 0)
         tqp_file_release(w->fd);
-    }
     for (TqpWriterScratch *s = w->idle, *next; s != NULL; s = next) {
         next = s->next;
         tqp_distinct_free(&s->distinct);
@@ -224,6 +234,8 @@ TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t
 
 static TqpStatus open_segment(TqpStoreWriter *w, TqpError *err) {
     char name[TQP_FILE_NAME];
+    if (w->abandoned)
+        return tqp_error_set(err, TQP_CANCELLED, "the build was abandoned");
     if (w->fd >= 0)
         return TQP_OK;
     tqp_writer_temp_name(name, w->generation);

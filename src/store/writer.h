@@ -42,6 +42,7 @@ struct TqpStoreWriter {
     TqpDiskGroup *groups;
     TqpDiskChunk *chunks; /* [group * ncolumns + column] */
     TqpWriterScratch *idle;
+    bool abandoned;   /* no file is to be made any more */
     TqpError failure; /* of any add: the build cannot be finished */
     /* under the mutex while groups arrive, then of the thread that finishes */
     bool renamed, finished;

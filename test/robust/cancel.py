@@ -7,6 +7,7 @@ for a processor too, so the limit is 50 ms more than the slowest cancel of a pg_
 run; loads may fsync once.
 """
 
+import os
 import random
 import threading
 import time
@@ -112,6 +113,30 @@ def noise(runner):
     return max(rounds(runner, "SELECT pg_sleep(10)", 0.02))
 
 
+def end_in_load(helper, way, seconds):
+    """A session that is ended at a random moment of a load; seconds until it is gone."""
+    name = "robust_cancel_end"
+    helper.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    victim = Session(f"dbname={name}")
+    victim.run("CREATE EXTENSION tqp", "SET client_connection_check_interval = 10",
+               "CREATE TABLE big AS SELECT g AS k, md5(g::text) AS s "
+               f"FROM generate_series(1, {ROWS // 2}) g", "VACUUM big")
+    thread = threading.Thread(target=terminate, args=(victim, "SELECT tqp.load('big')"))
+    thread.start()
+    time.sleep(random.random() * seconds)
+    start = time.monotonic()
+    if way == "pg_terminate_backend":
+        helper.execute(f"SELECT pg_terminate_backend({victim.pid}, 5000)")
+    elif way == "DROP DATABASE":
+        helper.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    else:
+        victim.hang_up()
+        wait_for(lambda: not os.path.exists(f"/proc/{victim.pid}"), 20)
+    taken = time.monotonic() - start
+    thread.join()
+    return taken
+
+
 def anonymous(pid):
     """Private memory of a process in bytes; the allocator keeps some of what was freed."""
     with open(f"/proc/{pid}/status") as status:
@@ -143,6 +168,10 @@ def main():
     equal(cluster.temporaries(), [], "load: no temporary file is left")
     equal(session.rows("SELECT count(*) FROM tqp.stat_progress_load"), [("0",)],
           "load: no progress is left")
+    for way in ("pg_terminate_backend", "DROP DATABASE", "hang up"):
+        ends = [end_in_load(helper, way, seconds) for _ in range(2 if QUICK else 8)]
+        print(f"   {way} in a load: {max(ends) * 1000:.0f} ms", flush=True)
+        equal(cluster.temporaries(), [], f"{way} in a load: no temporary file is left")
     # A load joins threads before it raises, and the next one works.
     equal(process(session.pid)[0], 1, "load: no thread is left")
     equal(session.value("SELECT rows_cached FROM tqp.load('big')"), str(ROWS), "load: works again")

@@ -17,6 +17,8 @@ QUERIES = [
     "SELECT c, count(*), sum(a) FROM t GROUP BY c ORDER BY c",
     "SELECT count(*), sum(v) FROM w",
 ]
+SETTINGS = ["fsync = on", "autovacuum = off", "restart_after_crash = on", "shared_buffers = 64MB",
+            "wal_writer_delay = 10s"]
 
 
 def compare(session, what):
@@ -52,23 +54,63 @@ def reconnect(cluster):
     return result[-1]
 
 
+def start(session, sql):
+    """A thread that runs a statement whose end nobody cares for."""
+    def execute():
+        try:
+            session.execute(sql)
+        except (Lost, Error):
+            pass
+
+    thread = threading.Thread(target=execute)
+    thread.start()
+    return thread
+
+
 def killed(cluster, sql, delay, prepare=()):
     """kill -9 of a backend in the middle of a statement."""
     session = Session()
     session.run("SET tqp.force = on", *prepare)
 
-    def execute():
-        try:
-            session.execute(sql)
-        except Exception:  # pylint: disable=broad-except
-            pass
-
-    thread = threading.Thread(target=execute)
-    thread.start()
+    thread = start(session, sql)
     time.sleep(delay)
     os.kill(session.pid, signal.SIGKILL)
     thread.join()
     return reconnect(cluster)
+
+
+def caught(cluster, act):
+    """Let a load of t die by act(session), such that its temporary file is left."""
+    for _ in range(20):
+        session = Session()
+        session.run("SELECT tqp.unload('t')")
+        thread = start(session, "SELECT tqp.load('t')")
+        while thread.is_alive() and not cluster.temporaries():
+            time.sleep(0.0005)
+        act(session)
+        thread.join()
+        if cluster.temporaries():
+            return
+        cluster.start(*SETTINGS)
+    check(False, "a load was caught at work")
+
+
+def orphans(cluster):
+    """What a load that died has left goes with the next load of anything, or with the launcher."""
+    caught(cluster, lambda s: os.kill(s.pid, signal.SIGKILL))
+    session = reconnect(cluster)
+    session.run("SELECT tqp.load('w')")
+    equal(cluster.temporaries(), [], "kill -9 in a load: a load of another table tidies up")
+    session.close()
+    caught(cluster, lambda s: cluster.stop("immediate"))
+    cluster.start(*SETTINGS, "shared_preload_libraries = 'tqp'", "tqp.worker_naptime = 1h")
+    check(wait_for(lambda: not cluster.temporaries(), 20),
+          "immediate stop in a load: the launcher tidies up when the server starts")
+    cluster.start(*SETTINGS)
+    session = reconnect(cluster)
+    session.run("SELECT tqp.load('t')")
+    compare(session, "after orphans")
+    return session
 
 
 def cached_rows(session, sql="SELECT sum(a) FROM t"):
@@ -107,8 +149,7 @@ def writers(stop):
 def main():
     random.seed(5)
     cluster = Cluster()
-    cluster.start("fsync = on", "autovacuum = off", "restart_after_crash = on",
-                  "shared_buffers = 64MB", "wal_writer_delay = 10s")
+    cluster.start(*SETTINGS)
     cluster.database("robust_crash")
     session = Session()
     rows = 100_000 if QUICK else 600_000
@@ -134,6 +175,9 @@ def main():
         session = killed(cluster, "SELECT c, a, count(*) FROM t GROUP BY 1, 2 ORDER BY 3",
                          0.02 + random.random() * 0.1)
         compare(session, "kill -9 in a query")
+
+    session.close()
+    session = orphans(cluster)
 
     # ---- caches survive ----
     stamp = [os.stat(f).st_mtime_ns for f in glob.glob(cluster.cache("t", session) + "/*.seg")]

@@ -8,6 +8,7 @@ asks for the short version.
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ _pq.PQgetCancel.restype = ctypes.c_void_p
 _pq.PQcancel.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
 _pq.PQfreeCancel.argtypes = [ctypes.c_void_p]
 _pq.PQfreeCancel.restype = None
+_pq.PQsocket.restype = ctypes.c_int
 
 QUICK = os.environ.get("TQP_ROBUST_QUICK", "") not in ("", "0")
 _failures = []
@@ -72,6 +74,11 @@ class Session(libpq.Connection):
         """Ask the server to cancel the statement under way."""
         message = ctypes.create_string_buffer(256)
         _pq.PQcancel(self._cancel, message, 256)
+
+    def hang_up(self):
+        """Let the server find the client gone; the statement under way ends with Lost."""
+        with socket.socket(fileno=os.dup(_pq.PQsocket(self._conn))) as mine:
+            mine.shutdown(socket.SHUT_RDWR)
 
     def error(self, sql):
         """SQLSTATE of the error that a statement must raise, or None."""

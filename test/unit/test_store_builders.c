@@ -129,34 +129,101 @@ static void test_builders(void) {
     free(dir);
 }
 
-/* A builder that dies leaves a temporary file and no lock; the next build tidies up. */
-static void test_dead_builder(void) {
-    char *dir = test_dir(), path[512];
+/* A build with its first group written. */
+static TqpStatus begin_build(const char *dir, TqpStoreWriter **w) {
+    TqpStage *stages[NCOLS];
+    TqpStoreGroup meta = make_group(0, NROWS, 5);
+    for (int c = 0; c < NCOLS; c++)
+        stages[c] = tqp_stage_create(columns[c].type, NULL);
+    fill(stages, NROWS);
+    TqpStatus status = tqp_store_writer_create(dir, NULL, NCOLS, columns, NULL, w, NULL);
+    if (status == TQP_OK)
+        status = tqp_store_writer_add(*w, &meta, -1, stages, NULL);
+    for (int c = 0; c < NCOLS; c++)
+        tqp_stage_destroy(stages[c]);
+    return status;
+}
+
+static void kill_builder(const char *dir) {
+    char path[512];
     int status;
-    TqpStatus seen;
-    CHECK_INT(build(dir, NULL, NROWS, NULL), TQP_OK);
     pid_t pid = fork();
     if (pid == 0) {
         TqpStoreWriter *w;
-        TqpStage *stages[NCOLS];
-        TqpStoreGroup meta = make_group(0, NROWS, 5);
-        for (int c = 0; c < NCOLS; c++)
-            stages[c] = tqp_stage_create(columns[c].type, NULL);
-        fill(stages, NROWS);
-        int bad = tqp_store_writer_create(dir, NULL, NCOLS, columns, NULL, &w, NULL) != TQP_OK ||
-                  tqp_store_writer_add(w, &meta, -1, stages, NULL) != TQP_OK;
-        if (!bad)
+        if (begin_build(dir, &w) == TQP_OK)
             raise(SIGKILL);
         _exit(1);
     }
     CHECK_INT(waitpid(pid, &status, 0), pid);
     CHECK(WIFSIGNALED(status));
     find_file(dir, ".seg.tmp", path);
+}
+
+/* A builder that dies leaves a temporary file and no lock; the next build tidies up. */
+static void test_dead_builder(void) {
+    char *dir = test_dir();
+    TqpStatus seen;
+    CHECK_INT(build(dir, NULL, NROWS, NULL), TQP_OK);
+    kill_builder(dir);
     CHECK_INT(inspect(dir, 0, NROWS, &seen), GOOD);
     CHECK(!tqp_store_is_building(dir));
     CHECK_INT(build(dir, NULL, NROWS, NULL), TQP_OK);
     CHECK_INT(inspect(dir, 0, NROWS, &seen), GOOD);
     CHECK_INT(count_files(dir), 3);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    free(dir);
+}
+
+/* Others tidy up after a dead builder, but leave one that lives alone. */
+static void test_tidy(void) {
+    char *dir = test_dir(), path[512];
+    TqpStoreWriter *w;
+    TqpStatus seen;
+    CHECK_INT(build(dir, NULL, NROWS, NULL), TQP_OK);
+    kill_builder(dir);
+    snprintf(path, sizeof path, "%s/00000000000000ff.seg", dir); /* renamed, and then died */
+    put(path, "orphan", 6);
+    CHECK_INT(count_files(dir), 5);
+    tqp_store_tidy(dir);
+    CHECK_INT(count_files(dir), 3);
+    CHECK_INT(inspect(dir, 0, NROWS, &seen), GOOD);
+    CHECK_INT(begin_build(dir, &w), TQP_OK);
+    tqp_store_tidy(dir);
+    find_file(dir, ".seg.tmp", path);
+    tqp_store_writer_destroy(w);
+    CHECK_INT(count_files(dir), 3);
+    /* Of a manifest that cannot be read nothing is concluded. */
+    kill_builder(dir);
+    snprintf(path, sizeof path, "%s/manifest", dir);
+    put(path, "rubbish", 7);
+    tqp_store_tidy(dir);
+    CHECK_INT(count_files(dir), 3);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    tqp_store_tidy(dir); /* is not there any more */
+    free(dir);
+}
+
+/* A process that exits with threads in the build leaves no file, whatever they do meanwhile. */
+static void test_abandoned(void) {
+    char *dir = test_dir();
+    TqpStoreWriter *w;
+    TqpStage *stages[NCOLS];
+    TqpStoreGroup meta = make_group(0, NROWS, 5);
+    for (int c = 0; c < NCOLS; c++)
+        stages[c] = tqp_stage_create(columns[c].type, NULL);
+    fill(stages, NROWS);
+    CHECK_INT(begin_build(dir, &w), TQP_OK);
+    CHECK_INT(count_files(dir), 2); /* lock and segment */
+    tqp_store_writer_abandon(w);
+    CHECK_INT(count_files(dir), 1);
+    tqp_store_writer_destroy(w);
+    CHECK_INT(tqp_store_writer_create(dir, NULL, NCOLS, columns, NULL, &w, NULL), TQP_OK);
+    tqp_store_writer_abandon(w); /* before the first byte */
+    CHECK_INT(tqp_store_writer_add(w, &meta, -1, stages, NULL), TQP_CANCELLED);
+    CHECK_INT(count_files(dir), 1);
+    tqp_store_writer_destroy(w);
+    for (int c = 0; c < NCOLS; c++)
+        tqp_stage_destroy(stages[c]);
     CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
     free(dir);
 }
@@ -353,6 +420,8 @@ int main(void) {
     test_processes();
     test_builders();
     test_dead_builder();
+    test_tidy();
+    test_abandoned();
     test_misuse();
     test_no_space();
     test_no_memory();
