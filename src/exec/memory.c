@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define SLICE ((size_t)1 << 20) /* bytes; with page faults below half a millisecond */
+#define SLICE ((size_t)1 << 20) /* bytes; with page faults some milliseconds at worst */
+#define PAGE  ((size_t)4096)
 
 TqpStatus tqp_memory_clear(void *data, size_t bytes, const TqpStop *stop) {
     for (size_t done = 0; done < bytes; done += SLICE) {
@@ -20,6 +21,15 @@ TqpStatus tqp_memory_copy(void *out, const void *in, size_t bytes, const TqpStop
             return TQP_CANCELLED;
         memcpy((char *)out + done, (const char *)in + done,
                bytes - done < SLICE ? bytes - done : SLICE);
+    }
+    return TQP_OK;
+}
+
+TqpStatus tqp_memory_touch(void *data, size_t bytes, const TqpStop *stop) {
+    for (size_t at = 0; at < bytes; at += PAGE) {
+        if (at % SLICE == 0 && tqp_stop_asked(stop))
+            return TQP_CANCELLED;
+        ((volatile char *)data)[at] = 0;
     }
     return TQP_OK;
 }

@@ -113,7 +113,7 @@ static void insertion_sort_keys(Entry *entries, uint64_t n) {
 /* One pass: counts, then moves. */
 static void radix_pass(Sorter *s, const Entry *in, Entry *out, uint64_t n, uint32_t shift) {
     uint64_t starts[DIGITS] = {0}, sum = 0;
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n && !stopped(s, i); i++)
         starts[in[i].key >> shift & (DIGITS - 1)]++;
     for (uint32_t d = 0; d < DIGITS; d++) {
         uint64_t count = starts[d];
@@ -228,6 +228,9 @@ TqpStatus tqp_sort_order(const TqpSortInput *input, uint32_t *order) {
     TqpStatus status = tqp_sort_keys(&keys, input);
     if (status == TQP_OK)
         status = tqp_buffer_alloc(&entries, input->query->broker, input->nrows * 2 * sizeof(Entry));
+    if (status == TQP_OK)
+        status = tqp_memory_touch((Entry *)entries.data + input->nrows,
+                                  input->nrows * sizeof(Entry), input->stop);
     if (status == TQP_OK) {
         Sorter sorter = {.input = input, .keys = &keys};
         Entry *data = entries.data;
