@@ -3,8 +3,9 @@
 leave nothing behind in the backend (threads, files, memory) or in the cache directory.
 
 Time is measured from the request to the error in the client.  On a busy machine a request waits
-for a processor too, so the limit is 50 ms more than the slowest cancel of a pg_sleep() in the same
-run; loads may fsync once.
+for a processor too, so the limit is 50 ms of what a thread gets done in 50 ms when the machine is
+idle, measured before and after, more than the slowest cancel of a pg_sleep() in the same run; loads
+may fsync once.
 """
 
 import os
@@ -100,17 +101,40 @@ def rounds(runner, sql, seconds, before=None):
 
 def judge(what, latencies, limit):
     """Report the latencies of one statement."""
-    if not check(latencies, f"{what}: was cancelled at least once"):
+    if not check(latencies, f"{what}: was stopped at least once"):
         return
     latencies.sort()
     worst, median = latencies[-1], latencies[len(latencies) // 2]
-    check(worst <= limit, f"{what}: {len(latencies)} cancels, median {median * 1000:.1f}, slowest "
+    check(worst <= limit, f"{what}: {len(latencies)} stopped, median {median * 1000:.1f}, slowest "
                           f"{worst * 1000:.1f} ms (limit {limit * 1000:.0f} ms)")
 
 
 def noise(runner):
     """The slowest cancel of a statement that waits, on this machine now."""
     return max(rounds(runner, "SELECT pg_sleep(10)", 0.02))
+
+
+def stretch():
+    """How much longer than its processor time a computation takes here and now; 1 when idle."""
+    factors = []
+    for _ in range(3):
+        start, used = time.monotonic(), time.thread_time()
+        while time.thread_time() - used < LIMIT / 5:
+            pass
+        factors.append((time.monotonic() - start) / (LIMIT / 5))
+    return max(1.0, sorted(factors)[1])
+
+
+class Limit:
+    """What a cancel may take, on this machine while the latencies are measured."""
+
+    def __init__(self, runner, base):
+        self.runner, self.base, self.stretch = runner, base, stretch()
+
+    def seconds(self, extra=0.0):
+        """The limit; extra for what does not wait for a processor."""
+        self.stretch = max(self.stretch, stretch())
+        return max(self.base, noise(self.runner)) + self.stretch * LIMIT + extra
 
 
 def end_in_load(helper, way, seconds):
@@ -161,10 +185,11 @@ def main():
     print(f"   slowest cancel of a pg_sleep: {base * 1000:.1f} ms", flush=True)
 
     load = "SELECT * FROM tqp.load('big')"
+    limit = Limit(runner, base)
     seconds = duration(session, load)
     print(f"   a load takes {seconds:.2f} s", flush=True)
     latencies = rounds(runner, load, seconds, "SELECT tqp.unload('big')")
-    judge("load", latencies, max(base, noise(runner)) + LIMIT + FSYNC)
+    judge("load", latencies, limit.seconds(FSYNC))
     equal(cluster.temporaries(), [], "load: no temporary file is left")
     equal(session.rows("SELECT count(*) FROM tqp.stat_progress_load"), [("0",)],
           "load: no progress is left")
@@ -177,15 +202,17 @@ def main():
     equal(session.value("SELECT rows_cached FROM tqp.load('big')"), str(ROWS), "load: works again")
 
     first = "SELECT sum(v), count(DISTINCT s) FROM big"
+    limit = Limit(runner, base)
     session.run("SELECT tqp.unload('big')")
     seconds = duration(session, first)
     latencies = rounds(runner, first, seconds, "SELECT tqp.unload('big')")
-    judge("first use with its load", latencies, max(base, noise(runner)) + LIMIT + FSYNC)
+    judge("first use with its load", latencies, limit.seconds(FSYNC))
     session.run(load)
 
     verify = "SELECT * FROM tqp.verify('big')"
     seconds = duration(session, verify)
-    judge("verify", rounds(runner, verify, seconds), max(base, noise(runner)) + LIMIT)
+    limit = Limit(runner, base)
+    judge("verify", rounds(runner, verify, seconds), limit.seconds())
 
     for name, sql in QUERIES.items():
         plain, engine = session.both(sql)
@@ -196,8 +223,9 @@ def main():
         rounds(runner, sql, seconds)
         before = anonymous(session.pid)
         fds = process(session.pid)[1]
+        limit = Limit(runner, base)
         latencies = rounds(runner, sql, seconds)
-        judge(f"{name} ({seconds * 1000:.0f} ms)", latencies, max(base, noise(runner)) + LIMIT)
+        judge(f"{name} ({seconds * 1000:.0f} ms)", latencies, limit.seconds())
         grown = anonymous(session.pid) - before
         check(grown < 64 << 20, f"{name}: memory grew by {max(grown, 0) >> 10} kB")
         check(process(session.pid)[1] <= fds + 2, f"{name}: no file is left open")
@@ -212,10 +240,11 @@ def main():
     thread = threading.Thread(target=lambda: terminate(victim, QUERIES["text keys"]))
     thread.start()
     time.sleep(0.05)
+    limit = Limit(runner, base)
     start = time.monotonic()
-    helper.execute(f"SELECT pg_terminate_backend({victim.pid}, 5000)")
-    check(time.monotonic() - start < base + LIMIT + FSYNC, "pg_terminate_backend: at once")
-    thread.join()
+    helper.execute(f"SELECT pg_terminate_backend({victim.pid})")
+    thread.join()  # the client is told before the process has ended
+    judge("pg_terminate_backend", [time.monotonic() - start], limit.seconds())
     equal(cluster.temporaries(), [], "no temporary file is left")
     equal(cluster.crashed_since(mark), [], "no crash")
     session.close()
