@@ -37,6 +37,8 @@ struct TqpStoreWriter {
     pthread_mutex_t mutex;
     int fd; /* the segment, -1 before the first byte */
     uint64_t end;
+    uint64_t laid; /* up to here the page cache has its pages */
+    char *zeros;   /* a huge page of them */
     uint32_t nslots;
     uint32_t ngroups, cap;
     TqpDiskGroup *groups;
