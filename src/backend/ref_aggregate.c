@@ -156,6 +156,26 @@ void tqp_ref_GROUP_SUM8(TqpLane lane, const TqpKernelArgs *args) {
     group_add(lane, args, TQP_LANE_U8, TQP_LANE_I64);
 }
 
+void tqp_ref_GROUP_SUMS8(TqpLane lane, const TqpKernelArgs *args) {
+    (void)lane;
+    const TqpSumPass *pass = args->aux;
+    for (uint32_t s = 0; s < pass->nsums; s++) {
+        const TqpSum *sum = &pass->sums[s];
+        for (uint32_t i = 0; i < args->n; i++) {
+            if (!tqp_ref_guarded(args, i))
+                continue;
+            uint32_t g = (uint32_t)tqp_ref_get(TQP_LANE_U8, args->in[1], i).i;
+            uint32_t at = s * pass->ngroups + g;
+            TqpInt128 x =
+                sum->lane == TQP_LANE_MASK ? 1 : tqp_ref_get(sum->lane, sum->values, i).i;
+            if (sum->times != 0)
+                x *= sum->add + sum->times * tqp_ref_get(TQP_LANE_U8, sum->factor, i).i;
+            x += tqp_ref_get(TQP_LANE_I64, args->out, at).i;
+            tqp_ref_put(TQP_LANE_I64, args->out, at, tqp_ref_int(x));
+        }
+    }
+}
+
 void tqp_ref_GROUP_WSUM8(TqpLane lane, const TqpKernelArgs *args) {
     group_add(lane, args, TQP_LANE_U8, TQP_LANE_I128);
 }

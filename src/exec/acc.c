@@ -38,7 +38,9 @@ static TqpLane value_lane(const TqpAccPlan *plan, const TqpAccumulator *acc) {
 
 static bool same_values(const TqpAccumulator *a, const TqpAccumulator *b) {
     return a->kind == b->kind && a->arg.reg == b->arg.reg && a->arg.valid == b->arg.valid &&
-           a->filter == b->filter && counts_own_rows(a) == counts_own_rows(b);
+           a->filter == b->filter && counts_own_rows(a) == counts_own_rows(b) &&
+           a->factor.times == b->factor.times && a->factor.add == b->factor.add &&
+           a->factor.reg == b->factor.reg;
 }
 
 TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *backend,
@@ -85,10 +87,12 @@ TqpStatus tqp_accs_init(TqpAccs *accs, const TqpAccPlan *plan, TqpArena *arena) 
     accs->values = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
     accs->special = tqp_arena_zalloc(arena, n * sizeof(TqpBuffer));
     accs->masks = tqp_arena_zalloc(arena, (plan->ncounts + 1) * plan->mask_words * 8);
-    accs->present = tqp_arena_zalloc(arena, (plan->ncounts + 1) * sizeof(*accs->present));
+    accs->sums = tqp_arena_alloc(arena, n * sizeof(TqpSum));
+    accs->sum_out = tqp_arena_alloc(arena, n * TQP_FEW_GROUPS * sizeof(int64_t));
     accs->scratch = tqp_arena_alloc(arena, (size_t)plan->backend->tile_rows * sizeof(TqpInt128));
     if (accs->counts == NULL || accs->values == NULL || accs->special == NULL ||
-        accs->masks == NULL || accs->present == NULL || accs->scratch == NULL) {
+        accs->masks == NULL || accs->sums == NULL || accs->sum_out == NULL ||
+        accs->scratch == NULL) {
         memset(accs, 0, sizeof(*accs));
         return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
     }
@@ -168,25 +172,18 @@ const uint64_t *tqp_acc_guard(const TqpAccPlan *plan, const TqpTile *tile, const
 
 /* ---- adding a tile ---- */
 
-#define FEW_GROUPS 16
-
 typedef struct Add {
     TqpAccs *accs;
     const TqpAccPlan *plan;
     TqpTile *tile;
     const void *groups; /* NULL when scalar */
     bool narrow;        /* groups are U8 */
+    bool few;           /* ... and at most TQP_FEW_GROUPS */
 } Add;
 
-/* Hints of GROUP_SUM8: the greatest value, and the groups that have rows. */
-typedef struct Hints {
-    int64_t greatest, present;
-} Hints;
-
-static void call_hinted(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
-                        const uint64_t *guard, Hints hints) {
+static void call(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
+                 const uint64_t *guard) {
     TqpKernelArgs args = {.n = add->tile->n,
-                          .imm = {{.i = hints.greatest}, {.i = hints.present}},
                           .out = out,
                           .in = {in, add->groups, NULL},
                           .guard = guard,
@@ -195,31 +192,63 @@ static void call_hinted(Add *add, TqpStepOp op, TqpLane lane, void *out, const v
     add->plan->backend->kernels[op][lane](&args);
 }
 
-static void call(Add *add, TqpStepOp op, TqpLane lane, void *out, const void *in,
-                 const uint64_t *guard) {
-    call_hinted(add, op, lane, out, in, guard, (Hints){0, 0});
+/* ---- few groups: all counts and sums of the same rows in one pass ---- */
+
+static bool is_summed_at_once(const Add *add, const TqpAccInfo *info) {
+    return add->few && info->has_values && !info->distinct && info->acc->kind == TQP_ACC_I64;
 }
 
-/* Few groups: counted apart, to know which of them the tile has. */
-static uint32_t add_few_counts(Add *add, int64_t *counts, const uint64_t *guard) {
-    int64_t tile_counts[FEW_GROUPS] = {0};
-    uint32_t present = 0;
-    call(add, TQP_STEP_GROUP_COUNT8, TQP_LANE_MASK, tile_counts, NULL, guard);
-    for (uint32_t g = 0; g < add->accs->ngroups; g++) {
-        counts[g] += tile_counts[g];
-        present |= (uint32_t)(tile_counts[g] > 0) << g;
-    }
-    return present;
-}
-
-static Hints sum_hints(const Add *add, const TqpAccInfo *info) {
-    const TqpSlot *arg = &info->acc->arg;
+static TqpSum sum_of(const Add *add, const TqpAccumulator *acc) {
+    const TqpSlot *arg = &acc->arg;
     TqpInt128 least = arg->min - arg->bias, most = arg->max - arg->bias;
-    Hints hints = {0, add->accs->present[info->count]};
+    TqpSum sum = {.lane = arg->lane,
+                  .values = add->tile->regs[arg->reg],
+                  .add = acc->factor.add,
+                  .times = acc->factor.times};
+    if (acc->factor.times != 0)
+        sum.factor = add->tile->regs[acc->factor.reg];
     if (arg->has_range && least >= 0 && most <= INT64_MAX)
-        hints.greatest = (int64_t)most;
-    return hints;
+        sum.greatest = (uint64_t)most;
+    return sum;
 }
+
+static void add_results(const Add *add, const int64_t *results, int64_t *values) {
+    for (uint32_t g = 0; g < add->accs->ngroups; g++)
+        values[g] = (int64_t)((uint64_t)values[g] + (uint64_t)results[g]);
+}
+
+/* Counts number `k`, and the sums over the same rows. */
+static void add_few(Add *add, uint32_t k, const uint64_t *guard) {
+    TqpAccs *accs = add->accs;
+    const TqpAccPlan *plan = add->plan;
+    uint32_t n = 0, ngroups = accs->ngroups;
+    accs->sums[n++] = (TqpSum){.lane = TQP_LANE_MASK};
+    for (uint32_t a = 0; a < plan->naccs; a++)
+        if (plan->infos[a].count == k && is_summed_at_once(add, &plan->infos[a]))
+            accs->sums[n++] = sum_of(add, plan->infos[a].acc);
+    memset(accs->sum_out, 0, (size_t)n * ngroups * sizeof(int64_t));
+    /* The tile's columns are fetched for the next tile once, beside the count of all rows. */
+    TqpSumPass pass = {.ngroups = ngroups,
+                       .nsums = n,
+                       .nahead = k == 0 ? add->tile->nahead : 0,
+                       .sums = accs->sums,
+                       .ahead = add->tile->ahead};
+    TqpKernelArgs args = {.n = add->tile->n,
+                          .out = accs->sum_out,
+                          .in = {NULL, add->groups, NULL},
+                          .guard = guard,
+                          .aux = &pass,
+                          .aux_count = 1,
+                          .flags = &add->tile->flags};
+    plan->backend->kernels[TQP_STEP_GROUP_SUMS8][TQP_LANE_MASK](&args);
+    const int64_t *results = accs->sum_out;
+    add_results(add, results, accs->counts[k].data);
+    for (uint32_t a = 0; a < plan->naccs; a++)
+        if (plan->infos[a].count == k && is_summed_at_once(add, &plan->infos[a]))
+            add_results(add, results += ngroups, accs->values[a].data);
+}
+
+/* ---- one array at a time ---- */
 
 static void add_count(Add *add, int64_t *counts, const uint64_t *guard) {
     if (add->groups == NULL)
@@ -261,8 +290,8 @@ static void add_int(Add *add, const TqpAccInfo *info, void *values, const uint64
     if (add->groups == NULL) {
         call(add, TQP_STEP_SUM, lane, values, arg, guard);
     } else if (info->lane == TQP_LANE_I64) {
-        call_hinted(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values,
-                    arg, guard, sum_hints(add, info));
+        call(add, add->narrow ? TQP_STEP_GROUP_SUM8 : TQP_STEP_GROUP_SUM32, lane, values, arg,
+             guard);
     } else {
         arg = widen(add, info, &lane);
         call(add, add->narrow ? TQP_STEP_GROUP_WSUM8 : TQP_STEP_GROUP_WSUM32, lane, values, arg,
@@ -331,21 +360,21 @@ void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const vo
                .tile = tile,
                .groups = plan->scalar ? NULL : groups,
                .narrow = group_lane == TQP_LANE_U8};
+    add.few = add.groups != NULL && add.narrow && accs->ngroups <= TQP_FEW_GROUPS;
     for (uint32_t k = 0; k < plan->ncounts; k++) {
         if (plan->counts[k].distinct)
             continue;
         const TqpAccCount *count = &plan->counts[k];
         uint64_t *buf = accs->masks + (size_t)k * plan->mask_words;
         const uint64_t *guard = tqp_tile_guard(tile, count->valid, count->filter, buf);
-        accs->present[k] = 0;
-        if (add.groups != NULL && add.narrow && accs->ngroups <= FEW_GROUPS)
-            accs->present[k] = add_few_counts(&add, accs->counts[k].data, guard);
+        if (add.few)
+            add_few(&add, k, guard);
         else
             add_count(&add, accs->counts[k].data, guard);
     }
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];
-        if (!info->has_values || info->distinct)
+        if (!info->has_values || info->distinct || is_summed_at_once(&add, info))
             continue;
         /* Recomputed where it was computed for the count: a few words of AND. */
         const uint64_t *guard =

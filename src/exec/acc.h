@@ -44,7 +44,8 @@ typedef struct TqpAccs {
     TqpBuffer *values;  /* plan->naccs */
     TqpBuffer *special; /* plan->naccs: uint8_t, float sums only */
     uint64_t *masks;    /* scratch: (ncounts + 1) tile masks */
-    uint32_t *present;  /* scratch: per count, which of at most 16 groups has rows in the tile */
+    TqpSum *sums;       /* scratch: naccs + 1 sums of one pass, and their TQP_FEW_GROUPS results */
+    int64_t *sum_out;
     void *scratch;      /* tile_rows values of 16 bytes */
 } TqpAccs;
 

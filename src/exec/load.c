@@ -36,6 +36,9 @@ static const void *raw_values(TileLoad *load, void *buf) {
                         NULL, (TqpScalar){.i = 0}, NULL);
         return buf;
     }
+    uint32_t behind = tile->start + tile->rows;
+    tile->ahead[tile->nahead++] =
+        (TqpAhead){at(tensor, behind), tile->group->nrows - behind, width};
     return data;
 }
 

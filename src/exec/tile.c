@@ -45,7 +45,8 @@ TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline 
     size_t masks = register_bytes(TQP_LANE_MASK, rows);
     size_t pointers = ((size_t)pipeline->nregs * sizeof(void *) + 63) & ~(size_t)63;
     size_t stats = query->instrument ? (size_t)pipeline->nsteps * sizeof(TqpStepStats) : 0;
-    size_t total = 2 * pointers + stats + 128 + 3 * masks + register_bytes(TQP_LANE_U32, rows) +
+    size_t ahead = ((size_t)pipeline->nsteps * sizeof(TqpAhead) + 63) & ~(size_t)63;
+    size_t total = 2 * pointers + ahead + stats + 128 + 3 * masks + register_bytes(TQP_LANE_U32, rows) +
                    register_bytes(TQP_LANE_VIEW, rows);
     for (uint32_t r = 0; r < pipeline->nregs; r++)
         total += register_bytes((TqpLane)pipeline->reg_lanes[r], rows);
@@ -57,6 +58,7 @@ TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline 
     tile->bufs = carve(&next, pointers);
     if (query->instrument)
         tile->steps = carve(&next, stats);
+    tile->ahead = carve(&next, ahead);
     tile->sel_buf = carve(&next, masks);
     tile->origin_sel = carve(&next, masks);
     tile->guard_buf = carve(&next, masks);
@@ -199,6 +201,7 @@ void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint3
     tile->start = start;
     tile->rows = tile->n = rows;
     tile->positions = NULL;
+    tile->nahead = 0;
     begin_selection(tile);
     if (group->from_heap)
         tile->rows_heap += tile->selected;

@@ -30,7 +30,9 @@ typedef struct TqpTile {
     uint64_t *guard_buf;    /* step guard & selection */
     uint32_t *position_buf; /* tile_rows */
     void *scratch;          /* tile_rows values of 16 bytes */
-    uint32_t flags;         /* sticky TQP_FLAG_* */
+    TqpAhead *ahead;        /* columns read whole: what the next tile reads of them; nsteps */
+    uint32_t nahead;
+    uint32_t flags; /* sticky TQP_FLAG_* */
     /* statistics of this worker */
     uint64_t rows_cache, rows_heap, bytes;
     TqpStepStats *steps; /* nsteps, or NULL */

@@ -149,13 +149,32 @@ static TqpSlot finished(TqpType type, TqpLane lane, TqpInt128 min, TqpInt128 max
     return tqp_bind_int_slot(type, lane, 0, TQP_NO_REG, TQP_NO_REG, min, max).s;
 }
 
-static void sum_ints(TqpBinder *b, TqpAccumulator *acc, const TqpBound *v, TqpType type) {
+/*
+ * A product with a small factor need not be computed where the sum can multiply: its step is
+ * dropped when nothing else reads it.  The sum of the values themselves may share their bytes.
+ */
+static void take_factor(const TqpBinder *b, TqpAccumulator *acc) {
+    const TqpStep *s = NULL;
+    for (uint32_t i = b->nsteps; i-- > 0 && s == NULL;)
+        if (b->steps[i].out == acc->arg.reg)
+            s = &b->steps[i];
+    if (s == NULL || s->op != TQP_STEP_MUL_WIDE_SMALL || s->imm[2].i > INT8_MAX)
+        return;
+    acc->factor = (TqpFactor){s->in[1], (int32_t)s->imm[0].i, (int32_t)s->imm[1].i};
+    acc->arg.reg = s->in[0];
+    acc->arg.lane = TQP_LANE_U32;
+    acc->arg.has_range = false;
+}
+
+static void sum_ints(TqpBinder *b, TqpAccumulator *acc, const TqpBound *v, bool few, TqpType type) {
     TqpInt128 low = v->s.min - v->s.bias, high = v->s.max - v->s.bias;
     TqpInt128 top = -low > high ? -low : high;
     acc->arg = v->s;
     if (v->s.min > TQP_INT128_MIN && times_rows(b, top, TQP_INT128_MAX) <= INT64_MAX &&
         v->s.lane != TQP_LANE_I128) {
         acc->kind = TQP_ACC_I64;
+        if (few && !acc->distinct)
+            take_factor(b, acc);
     } else {
         acc->kind = TQP_ACC_I128;
         acc->arg.lane = v->s.lane == TQP_LANE_I128 ? TQP_LANE_I128 : TQP_LANE_I64;
@@ -172,10 +191,11 @@ static void sum_ints(TqpBinder *b, TqpAccumulator *acc, const TqpBound *v, TqpTy
         finished(type, tqp_bind_fits_i64(min, max) ? TQP_LANE_I64 : TQP_LANE_I128, min, max);
 }
 
-static void sum(TqpBinder *b, TqpAccumulator *acc, TqpBound v, TqpType type) {
+/* few: TQP_FEW_GROUPS at most, DENSE. */
+static void sum(TqpBinder *b, TqpAccumulator *acc, TqpBound v, bool few, TqpType type) {
     v = tqp_bind_to_reg(b, v);
     if (tqp_type_class(v.s.type.kind) == TQP_CLASS_INT) {
-        sum_ints(b, acc, &v, type);
+        sum_ints(b, acc, &v, few, type);
         return;
     }
     acc->kind = TQP_ACC_F64;
@@ -229,7 +249,7 @@ static const TqpExpr *substitute(TqpBinder *b, const TqpExpr *e, const TqpExpr *
 }
 
 static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env,
-                     TqpAccumulator *acc, uint32_t *dict_collation) {
+                     bool few, TqpAccumulator *acc, uint32_t *dict_collation) {
     TqpBound v = tqp_bind_const_bool(true);
     acc->filter = TQP_NO_REG;
     acc->distinct = agg->distinct && agg->arg != NULL &&
@@ -250,7 +270,7 @@ static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env,
         count(b, acc, v, agg->type);
         break;
     case TQP_AGG_SUM:
-        sum(b, acc, v, agg->type);
+        sum(b, acc, v, few, agg->type);
         break;
     case TQP_AGG_MIN:
     case TQP_AGG_MAX:
@@ -291,10 +311,11 @@ void tqp_bind_aggregate(TqpBinder *b, const TqpNode *node, const TqpExpr *const 
     group(b, &sink, keys, slots);
     for (uint32_t i = 0; i < nkeys && b->status == TQP_OK; i++)
         columns[i] = key_column(&slots[i], &keys[i]);
+    bool few = sink.grouping == TQP_GROUP_DENSE && sink.ngroups <= TQP_FEW_GROUPS;
     for (uint32_t i = 0; i < naccs && b->status == TQP_OK; i++) {
         TqpAccumulator *acc = &accs[i];
         TqpBindColumn *col = &columns[nkeys + i];
-        bind_acc(b, &node->aggregate.aggs[i], env, acc, &col->dict_collation);
+        bind_acc(b, &node->aggregate.aggs[i], env, few, acc, &col->dict_collation);
         acc->result_nullable =
             acc->kind != TQP_ACC_COUNT &&
             (nkeys == 0 || acc->filter != TQP_NO_REG || acc->arg.valid != TQP_NO_REG);

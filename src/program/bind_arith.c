@@ -174,6 +174,7 @@ static uint16_t small_product(TqpBinder *b, TqpStepOp op, const TqpBound *x, con
         !small_factor(b, y, &step.in[1], step.imm))
         return TQP_NO_REG;
     step.in[0] = x->s.reg;
+    step.imm[2].i = (int64_t)y->s.max;
     return tqp_bind_emit(b, &step, out);
 }
 

@@ -31,6 +31,8 @@ static void visit_sink(TqpSink *sink, RegFn fn, void *arg) {
         TqpAccumulator *acc = (TqpAccumulator *)(uintptr_t)&sink->accs[i];
         visit_slot(&acc->arg, fn, arg);
         visit(&acc->filter, fn, arg);
+        if (acc->factor.times != 0)
+            visit(&acc->factor.reg, fn, arg);
     }
 }
 

@@ -186,6 +186,9 @@ static void print_acc(const TqpAccumulator *acc, TqpString *out) {
     if (acc->arg.reg != TQP_NO_REG) {
         tqp_string_printf(out, " ");
         print_slot(&acc->arg, out);
+        if (acc->factor.times != 0)
+            tqp_string_printf(out, " * (%d %c r%u)", acc->factor.add,
+                              acc->factor.times < 0 ? '-' : '+', acc->factor.reg);
     } else if (acc->arg.valid != TQP_NO_REG) {
         tqp_string_printf(out, " valid r%u", acc->arg.valid);
     }

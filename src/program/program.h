@@ -127,6 +127,15 @@ typedef enum TqpAccKind {
     TQP_ACC_OR   /* bool_or: count of true rows */
 } TqpAccKind;
 
+/* Groups that are summed by products of bytes (GROUP_SUMS8). */
+#define TQP_FEW_GROUPS 16
+
+/* Factor add + times * (U8 register), proved within 0 .. 127; times 1, -1, or 0 for no factor. */
+typedef struct TqpFactor {
+    uint16_t reg;
+    int32_t add, times;
+} TqpFactor;
+
 typedef struct TqpAccumulator {
     TqpAccKind kind;
     /*
@@ -135,6 +144,8 @@ typedef struct TqpAccumulator {
      * column: arg and result are by_rank.
      */
     TqpSlot arg;
+    /* I64 of DENSE grouping by U8 with at most TQP_FEW_GROUPS: sums arg.reg * factor, bias 0. */
+    TqpFactor factor;
     uint16_t filter; /* MASK register, or TQP_NO_REG */
     bool distinct;   /* aggregate each distinct argument of a group once */
     TqpSlot result;  /* reg unused; type, lane, bias, dict, range of the finished column */

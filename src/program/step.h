@@ -67,6 +67,28 @@ typedef struct TqpLikePattern {
     const TqpLikePiece *pieces;
 } TqpLikePattern;
 
+/* One sum of GROUP_SUMS8: of values, or of values * (add + times * factor). */
+typedef struct TqpSum {
+    TqpLane lane; /* U8, U16, U32, I64; MASK: every guarded row is 1 */
+    const void *values;
+    uint64_t greatest;     /* >= each guarded value >= 0; 0 = not known */
+    const uint8_t *factor; /* bytes; the factor is proved within 0 .. 127 where guarded */
+    int32_t add, times;    /* times: 1, -1, or 0 = no factor */
+} TqpSum;
+
+/* Part of a column that will be read soon: a hint for kernels that leave the memory idle. */
+typedef struct TqpAhead {
+    const char *at;
+    uint32_t rows, width; /* width: bytes of a value */
+} TqpAhead;
+
+/* What GROUP_SUMS8 does. */
+typedef struct TqpSumPass {
+    uint32_t ngroups, nsums, nahead;
+    const TqpSum *sums;
+    const TqpAhead *ahead;
+} TqpSumPass;
+
 #define TQP_FLAG_OVERFLOW    1u
 #define TQP_FLAG_DIV_BY_ZERO 2u
 

@@ -77,6 +77,8 @@ static void make_input(Case *c, int k, uint32_t skew) {
         ((uint8_t *)values)[bytes + b] = (uint8_t)random_u64(&c->random);
     if (lane == TQP_LANE_MASK)
         fill_bits(c, values, n);
+    else if (shape->rows == ROWS_SUMS)
+        fill_below(c, lane, values, n, ((const TqpSumPass *)c->args.aux)->ngroups);
     else if (shape->in[k] == IN_CODE || shape->in[k] == IN_GROUP8 || shape->in[k] == IN_GROUP32)
         fill_below(c, lane, values, n, c->args.aux_count);
     else if (shape->in[k] == IN_POSITION)
@@ -84,8 +86,7 @@ static void make_input(Case *c, int k, uint32_t skew) {
     else
         for (uint32_t i = 0; i < n; i++)
             value_random(c, lane, (char *)values + value_bytes(lane, i));
-    bool grouped = shape->in[k] == IN_GROUP8 && c->op == TQP_STEP_GROUP_SUM8;
-    if ((shape->in[k] == IN_SAME || grouped) && shape->restrict_input != NULL)
+    if (shape->in[k] == IN_SAME && shape->restrict_input != NULL)
         shape->restrict_input(c, k, lane, values);
     /* Group numbers of unguarded rows are arbitrary as well. */
     if (shape->in[k] == IN_GROUP8 || shape->in[k] == IN_GROUP32)
@@ -134,6 +135,10 @@ static TqpLane out_lane(const Case *c) {
 
 static uint32_t out_rows(const Case *c) {
     OutRows rows = shape_of(c->op)->rows;
+    if (rows == ROWS_SUMS) {
+        const TqpSumPass *pass = c->args.aux;
+        return pass->nsums * pass->ngroups;
+    }
     return rows == ROWS_ONE ? 1 : rows == ROWS_GROUPS ? c->args.aux_count : c->n;
 }
 
@@ -152,7 +157,7 @@ static void *make_out(Case *c) {
     if (shape->out == OUT_NONE)
         return NULL;
     TqpLane lane = out_lane(c);
-    bool accumulates = shape->rows == ROWS_ONE || shape->rows == ROWS_GROUPS;
+    bool accumulates = shape->rows >= ROWS_ONE;
     uint32_t rows = accumulates ? out_rows(c) : (c->n + 63) & ~UINT32_C(63);
     size_t bytes = value_bytes(lane, rows);
     char *out = alloc_out(bytes);

@@ -31,7 +31,7 @@ enum { IN_NONE = 100, IN_SAME, IN_CODE, IN_POSITION, IN_GROUP8, IN_GROUP32 };
 /* What comes out: a lane, or one of these. */
 enum { OUT_NONE = 100, OUT_SAME, OUT_ACC /* SUM: I128 or F64 */ };
 /* How many values come out. */
-typedef enum OutRows { ROWS_ALL, ROWS_GUARDED, ROWS_COUNTED, ROWS_ONE, ROWS_GROUPS } OutRows;
+typedef enum OutRows { ROWS_ALL, ROWS_GUARDED, ROWS_COUNTED, ROWS_ONE, ROWS_GROUPS, ROWS_SUMS } OutRows;
 
 typedef struct Case Case;
 struct Case {
@@ -42,7 +42,7 @@ struct Case {
     uint32_t n;
     uint32_t source_rows; /* GATHER: rows of in[0] */
     TqpKernelArgs args;   /* without out, flags, count */
-    void *owned[12];      /* freed after the case */
+    void *owned[24];      /* freed after the case */
     uint32_t nowned;
     bool text_utf8; /* views of this case hold valid UTF-8 only */
     TqpArena arena;

@@ -119,14 +119,55 @@ static void prepare_groups8(Case *c) {
     c->args.aux_count = counts[random_below(&c->random, 15)];
 }
 
-/* Hints of the sums, in some variants: the greatest value; which groups may have rows. */
-static void prepare_sum8(Case *c) {
-    prepare_groups8(c);
-    uint32_t hints = random_below(&c->random, 4);
-    if (hints & 1)
-        c->args.imm[0].i = INT64_C(1) << random_below(&c->random, 8 * tqp_lane_bytes(c->lane) - 1);
-    if (hints & 2 && c->args.aux_count <= 16)
-        c->args.imm[1].i = 1 + random_below(&c->random, (1u << c->args.aux_count) - 1);
+/* n values of a lane, none above `greatest` unless that is 0, with the bytes that may be read. */
+static void *sum_values(Case *c, TqpLane lane, uint64_t greatest) {
+    size_t bytes = tqp_lane_bytes(lane);
+    char *values = case_own(c, malloc(c->n * bytes + 64));
+    for (size_t b = 0; b < c->n * bytes + 64; b++)
+        values[b] = (char)random_u64(&c->random);
+    for (uint32_t i = 0; i < c->n; i++) {
+        uint64_t x = 0;
+        value_random(c, lane, values + i * bytes);
+        memcpy(&x, values + i * bytes, bytes);
+        x = greatest != 0 ? x % (greatest + 1) : lane == TQP_LANE_I64 ? x >> 20 : x;
+        memcpy(values + i * bytes, &x, bytes);
+    }
+    return values;
+}
+
+/* Some sums, some of the same values, some with a factor within 0 .. 127. */
+static void prepare_sums(Case *c) {
+    static const uint32_t groups[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 255};
+    static const TqpLane lanes[] = {TQP_LANE_MASK, TQP_LANE_U8, TQP_LANE_U16, TQP_LANE_U32,
+                                    TQP_LANE_I64};
+    uint32_t n = 1 + random_below(&c->random, 5);
+    TqpSum *sums = case_own(c, calloc(n, sizeof(TqpSum)));
+    TqpSumPass *pass = case_own(c, calloc(1, sizeof(TqpSumPass)));
+    TqpAhead *ahead = case_own(c, calloc(1, sizeof(TqpAhead)));
+    *ahead = (TqpAhead){(const char *)sums, random_below(&c->random, 2 * c->n + 1), 4};
+    *pass = (TqpSumPass){groups[random_below(&c->random, 14)], n, 1, sums, ahead};
+    c->args.aux = pass;
+    c->args.aux_count = 1;
+    for (uint32_t k = 0; k < n; k++) {
+        TqpSum *sum = &sums[k];
+        sum->lane = lanes[random_below(&c->random, 5)];
+        if (k > 0 && random_below(&c->random, 2)) {
+            *sum = sums[k - 1];
+            sum->times = 0;
+        } else if (sum->lane != TQP_LANE_MASK) {
+            uint32_t bits = 8 * tqp_lane_bytes(sum->lane) - 1;
+            if (random_below(&c->random, 2))
+                sum->greatest = UINT64_C(1) << random_below(&c->random, bits);
+            sum->values = sum_values(c, sum->lane, sum->greatest);
+        }
+        if (sum->lane == TQP_LANE_MASK || random_below(&c->random, 2))
+            continue;
+        uint32_t most = random_below(&c->random, 128);
+        sum->factor = sum_values(c, TQP_LANE_U8, most > 0 ? most : 127);
+        sum->times = random_below(&c->random, 2) ? 1 : -1;
+        most = most > 0 ? most : 127;
+        sum->add = sum->times > 0 ? 127 - (int32_t)most : 127;
+    }
 }
 
 static void prepare_groups32(Case *c) {
@@ -311,29 +352,6 @@ static void restrict_sum64(Case *c, int k, TqpLane lane, void *values) {
         ((int64_t *)values)[i] >>= c->style == STYLE_EXTREMES ? 15 : 15 + i % 2 * 20;
 }
 
-/* What the hints promise. */
-static void restrict_sum8(Case *c, int k, TqpLane lane, void *values) {
-    uint64_t greatest = (uint64_t)c->args.imm[0].i, present = (uint64_t)c->args.imm[1].i;
-    if (k == 1) {
-        uint8_t *group = values;
-        for (uint32_t i = 0; i < c->n && present != 0; i++)
-            if (!(present >> group[i] & 1))
-                group[i] = (uint8_t)__builtin_ctzll(present);
-        return;
-    }
-    restrict_sum64(c, k, lane, values);
-    for (uint32_t i = 0; i < c->n && greatest != 0; i++) {
-        if (lane == TQP_LANE_U8)
-            ((uint8_t *)values)[i] %= greatest + 1;
-        else if (lane == TQP_LANE_U16)
-            ((uint16_t *)values)[i] %= greatest + 1;
-        else if (lane == TQP_LANE_U32)
-            ((uint32_t *)values)[i] %= greatest + 1;
-        else
-            ((int64_t *)values)[i] &= (int64_t)greatest - 1;
-    }
-}
-
 static void prepare_shift(Case *c) {
     static const int64_t shifts[] = {0, 1, -1, 100, -200, 70000, -5000000000};
     c->args.imm[0].i = shifts[random_below(&c->random, 7)];
@@ -511,7 +529,14 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_GROUP_COUNT8] =
         {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
     [TQP_STEP_GROUP_SUM8] =
-        {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 12, prepare_sum8, restrict_sum8},
+        {{IN_SAME, IN_GROUP8, IN_NONE},
+         TQP_LANE_I64,
+         ROWS_GROUPS,
+         4,
+         prepare_groups8,
+         restrict_sum64},
+    [TQP_STEP_GROUP_SUMS8] =
+        {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_SUMS, 24, prepare_sums, NULL},
     [TQP_STEP_GROUP_WSUM8] =
         {{IN_SAME, IN_GROUP8, IN_NONE}, TQP_LANE_I128, ROWS_GROUPS, 4, prepare_groups8, NULL},
     [TQP_STEP_GROUP_FSUM8] =

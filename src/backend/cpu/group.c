@@ -2,7 +2,7 @@
  * Grouped aggregation: accumulators indexed by a group number per row.  The group numbers are bytes
  * (suffix 8) or 32-bit words; only guarded rows are looked at.
  */
-#include "backend/cpu/onehot.h"
+#include "backend/cpu/vec.h"
 
 #include <math.h>
 
