@@ -148,6 +148,20 @@ SELECT s_same('SELECT 1 AS one FROM s_text HAVING count(*) > 5');
 SELECT s_same('SELECT 1 AS one FROM s_text HAVING 1 > 2');
 SELECT s_same('SELECT k % 2, k % 2, count(*) FROM s_number GROUP BY k % 2, 1 ORDER BY 2');
 SELECT s_same('SELECT count(*), 1 FROM s_text GROUP BY ''x''::text');
+-- which conjunct a row meets first is PostgreSQL's choice, and decides whether there is an error: by
+-- cost, equalities last, HAVING without aggregates in front of the grouping
+SELECT s_same('SELECT k FROM s_number WHERE 10 / z > 0 AND k > 1 ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE k IN (2, 3, 4, 6, 7) AND 10 / z > 0 ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE 10 / z = 5 AND abs(k) > 1 ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE 10 / z = 10 / z AND abs(k) > 1 ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE abs(k) > 1 AND 10 / z = 10 / (z + 0) ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE (k > 1 AND 10 / z > 0) OR (10 / z > 0 AND k < 9) ORDER BY k');
+SELECT s_same('SELECT z, count(*) FROM s_number WHERE k IN (2, 3, 4, 6, 7) GROUP BY z HAVING 10 / z > 0');
+SELECT s_same('SELECT z, sum(i2) FROM s_number GROUP BY z HAVING 10 / z > 0 AND z <> 0');
+SELECT s_same('SELECT z, upper(z::text) FROM s_number GROUP BY z HAVING 10 / z > 0 AND upper(z::text) > ''0''');
+SELECT s_same('SELECT z, sum(k) FROM s_number GROUP BY z HAVING sum(k) IN (2, 3, 4, 6, 7) AND 10 / min(z) > 0');
+SELECT s_same('SELECT z, sum(k) FROM s_number GROUP BY z HAVING 10 / min(z) > 0 AND sum(k) <> 1');
+SELECT s_same('SELECT z, avg(k) FROM s_number GROUP BY z HAVING round(avg(k), min(z)) < 3 AND 10 / min(z) > 0 AND max(k) IN (2, 3, 4, 6, 7)');
 -- names, types, typmods and collations of columns
 SET tqp.force = on;
 CREATE TEMP TABLE s_columns AS

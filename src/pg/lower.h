@@ -75,6 +75,13 @@ typedef struct TqpQueryParts {
 extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                       TqpPlan *plan, const char **reason);
 
+/* lower_order.c.  The conjuncts of a query in PostgreSQL's order of evaluation. */
+typedef struct TqpConjuncts {
+    List *where, *having;
+    List *moved; /* those of where that stood in HAVING */
+} TqpConjuncts;
+extern TqpConjuncts tqp_lower_order(Query *query);
+
 /* lower_build.c */
 extern const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan);
 /* Rewrites the IR, fills plan->ir and narrows plan->attnums to the columns still read. */

@@ -27,26 +27,43 @@ static const TqpExpr *conjunction(TqpLowering *l, List *irs) {
     return n == 1 ? args[0] : tqp_ir_call(l->arena, TQP_OP_AND, type, n, args);
 }
 
-static bool lower_where(TqpLowering *l, TqpQueryParts *parts) {
+/* What came from HAVING and has no form in the IR goes back there. */
+static bool lower_where(TqpLowering *l, TqpQueryParts *parts, TqpConjuncts *conjuncts) {
     List *irs = NIL;
     ListCell *lc;
-    foreach (lc, make_ands_implicit((Expr *)l->query->jointree->quals)) {
+    foreach (lc, conjuncts->where) {
         const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
-        if (e == NULL)
+        if (e != NULL)
+            irs = lappend(irs, (void *)e);
+        else if (list_member_ptr(conjuncts->moved, lfirst(lc)))
+            conjuncts->having = lappend(conjuncts->having, lfirst(lc));
+        else
             return false;
-        irs = lappend(irs, (void *)e);
     }
     parts->where = conjunction(l, irs);
     return true;
 }
 
-/* Conjuncts that the IR lacks are left to the tail. */
-static bool lower_having(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
+/* An average compared with a constant, say. */
+static bool is_quiet(const Node *node) {
+    TqpOp op;
+    ListCell *lc;
+    if (!IsA(node, OpExpr) || !tqp_lower_comparison_op(((const OpExpr *)node)->opfuncid, &op))
+        return false;
+    foreach (lc, ((const OpExpr *)node)->args)
+        if (!IsA(lfirst(lc), Aggref) && !IsA(lfirst(lc), Const))
+            return false;
+    return true;
+}
+
+/* Conjuncts that the IR lacks are left to the tail; behind one that may raise, the rest as well. */
+static bool lower_having(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan, List *conjuncts) {
     List *irs = NIL;
     ListCell *lc;
-    foreach (lc, make_ands_implicit((Expr *)l->query->havingQual)) {
+    bool in_order = true;
+    foreach (lc, conjuncts) {
         Node *qual = lfirst(lc);
-        const TqpExpr *e = tqp_lower_expr(l, qual);
+        const TqpExpr *e = in_order ? tqp_lower_expr(l, qual) : NULL;
         if (e != NULL) {
             irs = lappend(irs, (void *)e);
             continue;
@@ -55,6 +72,7 @@ static bool lower_having(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
         if (host == NULL)
             return false;
         plan->tail.quals = lappend(plan->tail.quals, host);
+        in_order &= is_quiet(qual);
     }
     parts->having = conjunction(l, irs);
     parts->tail |= plan->tail.quals != NIL;
@@ -268,14 +286,15 @@ static bool lower_parts(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
         tqp_lower_fail(l, "empty target list");
         return false;
     }
-    if (!lower_where(l, parts))
+    TqpConjuncts conjuncts = tqp_lower_order(query);
+    if (!lower_where(l, parts, &conjuncts))
         return false;
     if (query->hasAggs || query->groupClause != NIL || query->havingQual != NULL) {
         if (!tqp_lower_aggregates(l))
             return false;
         l->grouped = true;
     }
-    return lower_having(l, parts, plan) && lower_targets(l, parts, plan) &&
+    return lower_having(l, parts, plan, conjuncts.having) && lower_targets(l, parts, plan) &&
            lower_distinct(l, parts) && lower_sort(l, parts, plan) && lower_limit(l, parts, plan);
 }
 
