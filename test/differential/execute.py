@@ -1,8 +1,6 @@
 """One query run in the two ways, in several forms of statement, and compared."""
 
-import itertools
 import re
-from dataclasses import replace
 
 import libpq
 from compare import difference
@@ -30,19 +28,18 @@ class Comparer:
             self.reader.execute("ROLLBACK TO s")
             return error.sqlstate
 
-    def other_order_agrees(self, query, actual, literals):
-        """PostgreSQL raised and tqp did not: does PostgreSQL give tqp's answer for some order of
-        evaluation of the conjuncts of WHERE? Which comes first is its planner's choice."""
-        conjuncts = [p for c in query.where for p in getattr(c, "parts", [c])]
+    def other_sum_agrees(self, query, actual, literals):
+        """PostgreSQL raised and tqp did not: does PostgreSQL give tqp's answer when it adds floats in
+        another order, in which an infinity comes before what would overflow?"""
+        sql = re.sub(r"\$(\d+)", lambda m: literals[int(m.group(1)) - 1], query.sql())
         self.reader.execute(OFF)
-        for order in itertools.islice(itertools.permutations(conjuncts), 120):
-            guarded = order[-1]
-            for conjunct in reversed(order[:-1]):
-                guarded = f"CASE WHEN {conjunct} THEN {guarded} ELSE false END"
-            sql = re.sub(r"\$(\d+)", lambda m: literals[int(m.group(1)) - 1],
-                         replace(query, where=[guarded]).sql())
-            if not difference(query, self.outcome(lambda sql=sql: self.reader.execute(sql)), actual):
-                return True
+        for column in query.floats:
+            for direction in ("ASC", "DESC"):
+                ordered = (f"FROM (SELECT * FROM {query.table} ORDER BY {column} {direction} OFFSET 0) "
+                           f"{query.table}")
+                other = sql.replace(f"FROM {query.table}", ordered)
+                if not difference(query, self.outcome(lambda sql=other: self.reader.execute(sql)), actual):
+                    return True
         return False
 
     def pair(self, query, off, on, own_write=None, between=None, literals=()):
@@ -61,8 +58,8 @@ class Comparer:
             found = difference(query, expected, actual)
             if not isinstance(expected, str):
                 return found
-            if found and self.other_order_agrees(query, actual, literals):
-                expected, found = f"{expected}, or not by the order of conjuncts", None
+            if found and expected == "22003" and self.other_sum_agrees(query, actual, literals):
+                expected, found = f"{expected}, or not by the order of summation", None
             if not found:
                 self.errors[expected] += 1
             return found

@@ -19,15 +19,6 @@ class Parameter:
         self.sql_type, self.literals = sql_type, literals
 
 
-class Conjunction(str):
-    """An AND that remembers its arguments."""
-
-    def __new__(cls, a, b):
-        made = super().__new__(cls, f"({a} AND {b})")
-        made.parts = [p for x in (a, b) for p in getattr(x, "parts", [x])]
-        return made
-
-
 class Expressions:
     """Makes expressions over one table. parameters: None for a plain statement; else constants
     become parameters now and then and are appended to it."""
@@ -223,7 +214,7 @@ class Expressions:
         rng = self.rng
         if depth > 0 and rng.random() < 0.35:
             a, b = self.predicate(depth - 1), self.predicate(depth - 1)
-            return rng.choice([Conjunction(a, b), f"({a} OR {b})", f"(NOT {a})", f"({a} OR {b})"])
+            return rng.choice([f"({a} AND {b})", f"({a} OR {b})", f"(NOT {a})", f"({a} OR {b})"])
         column = rng.choice(self.table.columns)
         maker = {"text": self.text_predicate, "bpchar": self.text_predicate,
                  "bool": self.bool_predicate}.get(column.kind)

@@ -24,6 +24,7 @@ class Query:
     limit: str = ""
     distinct: bool = False
     parameters: list = None  # of a prepared statement, else None
+    floats: list = ()  # the table's float columns, if aggregated
 
     def sql(self):
         """The statement's text."""
@@ -54,6 +55,11 @@ class Query:
                 break
             positions.append(p)
         return positions
+
+    def representatives(self):
+        """For every item: may its value be any of several that are equal?"""
+        return [bool(self.distinct or self.limit or i.sql in self.group
+                     or i.sql.startswith(("min(", "max("))) for i in self.items]
 
     def smaller(self):
         """Queries with one thing less, for the shrinker."""
@@ -143,6 +149,8 @@ class Generator(Expressions):
             query.distinct = rng.random() < 0.3
             if rng.random() < 0.1:
                 query.items = [Item(c.name) for c in self.table.columns]
+        if shape < 0.75:
+            query.floats = [c.name for c in self.columns("float")]
         self.order_and_limit(query, aggregated=shape < 0.75)
         query.parameters = self.parameters or None
         return query
