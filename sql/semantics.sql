@@ -152,6 +152,7 @@ SELECT s_same('SELECT count(*), 1 FROM s_text GROUP BY ''x''::text');
 -- cost, equalities last, HAVING without aggregates in front of the grouping
 SELECT s_same('SELECT k FROM s_number WHERE 10 / z > 0 AND k > 1 ORDER BY k');
 SELECT s_same('SELECT k FROM s_number WHERE k IN (2, 3, 4, 6, 7) AND 10 / z > 0 ORDER BY k');
+SELECT s_same('SELECT k FROM s_number WHERE k IN (2, 3, 4, 6, 7, 8, 9, 10, 11, 12) AND 10 / z > 0 ORDER BY k');
 SELECT s_same('SELECT k FROM s_number WHERE 10 / z = 5 AND abs(k) > 1 ORDER BY k');
 SELECT s_same('SELECT k FROM s_number WHERE 10 / z = 10 / z AND abs(k) > 1 ORDER BY k');
 SELECT s_same('SELECT k FROM s_number WHERE abs(k) > 1 AND 10 / z = 10 / (z + 0) ORDER BY k');

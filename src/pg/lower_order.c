@@ -54,18 +54,26 @@ typedef struct Costed {
     Cost cost;
 } Costed;
 
+/* A long list of constants is costed as the hash table that the planner makes of it. */
+static Cost cost_of(Node *clause) {
+    QualCost cost;
+    clause = copyObject(clause);
+    convert_saop_to_hashed_saop(clause);
+    cost_qual_eval_node(&cost, clause, NULL);
+    return cost.per_tuple;
+}
+
 /* A stable insertion sort, as PostgreSQL's. */
 static List *cheapest_first(List *clauses) {
     Costed *sorted = palloc(sizeof(*sorted) * (list_length(clauses) + 1));
     List *result = NIL;
     ListCell *lc;
     foreach (lc, clauses) {
-        QualCost cost;
+        Cost cost = cost_of(lfirst(lc));
         int at = foreach_current_index(lc);
-        cost_qual_eval_node(&cost, lfirst(lc), NULL);
-        for (; at > 0 && sorted[at - 1].cost > cost.per_tuple; at--)
+        for (; at > 0 && sorted[at - 1].cost > cost; at--)
             sorted[at] = sorted[at - 1];
-        sorted[at] = (Costed){lfirst(lc), cost.per_tuple};
+        sorted[at] = (Costed){lfirst(lc), cost};
     }
     for (int i = 0; i < list_length(clauses); i++)
         result = lappend(result, sorted[i].clause);
