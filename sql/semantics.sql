@@ -163,6 +163,7 @@ SELECT s_same('SELECT z, upper(z::text) FROM s_number GROUP BY z HAVING 10 / z >
 SELECT s_same('SELECT z, sum(k) FROM s_number GROUP BY z HAVING sum(k) IN (2, 3, 4, 6, 7) AND 10 / min(z) > 0');
 SELECT s_same('SELECT z, sum(k) FROM s_number GROUP BY z HAVING 10 / min(z) > 0 AND sum(k) <> 1');
 SELECT s_same('SELECT z, avg(k) FROM s_number GROUP BY z HAVING round(avg(k), min(z)) < 3 AND 10 / min(z) > 0 AND max(k) IN (2, 3, 4, 6, 7)');
+SELECT s_same('SELECT k FROM s_number WHERE 10 / z > 0 AND n::float4 NOT IN (1::float8, 2.5::float8, 3, 4, 5, 6, NULL)');
 -- names, types, typmods and collations of columns
 SET tqp.force = on;
 CREATE TEMP TABLE s_columns AS

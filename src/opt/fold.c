@@ -1,7 +1,8 @@
 /*
  * constant_folding: evaluate what is constant, simplify logic with constant operands.  As in
- * PostgreSQL's eval_const_expressions, a strict operator with a NULL constant is NULL and an AND
- * with FALSE is FALSE whatever the other operands would do.
+ * PostgreSQL's eval_const_expressions, a strict operator with a NULL constant is NULL.  An AND with
+ * FALSE keeps the operands before it that may raise: a FALSE that PostgreSQL sees as well has made
+ * it fold them away before, and one that is only found here has not.
  */
 #include "opt/pass.h"
 
@@ -23,8 +24,10 @@ static const TqpExpr *fold_logic(TqpArena *a, const TqpExpr *e) {
     TqpExprList kept = {0};
     for (uint32_t i = 0; i < e->nargs; i++) {
         const TqpExpr *x = e->args[i];
-        if (is_bool(x, stop))
-            return x;
+        if (is_bool(x, stop)) {
+            const TqpExpr *decided = tqp_opt_decided(a, e->op, &kept, x);
+            return decided != NULL && tqp_ir_expr_equal(decided, e) ? e : decided;
+        }
         if (is_bool(x, !stop) || (is_null(x) && null_seen))
             continue;
         null_seen |= is_null(x);

@@ -41,6 +41,11 @@ bool tqp_opt_list_add(TqpArena *a, TqpExprList *list, const TqpExpr *e);
 bool tqp_opt_flatten(TqpArena *a, TqpOp op, const TqpExpr *e, TqpExprList *list);
 /* op over the list: the neutral constant when it is empty, the item itself when it is alone. */
 const TqpExpr *tqp_opt_join(TqpArena *a, TqpOp op, const TqpExprList *list);
+/*
+ * AND or OR that operand x decides: `before` up to the last that may raise, then x.  Shortens the
+ * list.
+ */
+const TqpExpr *tqp_opt_decided(TqpArena *a, TqpOp op, TqpExprList *before, const TqpExpr *x);
 
 /* ---- opt/fold_value.c: constants, with PostgreSQL's semantics ---- */
 

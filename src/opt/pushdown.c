@@ -83,7 +83,8 @@ static const TqpNode *rest_here(TqpArena *a, const TqpNode *input, const TqpExpr
     for (uint32_t i = 0; i < conjuncts->n; i++) {
         const TqpExpr *e = conjuncts->items[i];
         if (e->op == TQP_OP_CONST && (e->value.is_null || !e->value.b))
-            return tqp_ir_filter(a, input, tqp_ir_const_bool(a, false));
+            return tqp_ir_filter(
+                a, input, tqp_opt_decided(a, TQP_OP_AND, &list, tqp_ir_const_bool(a, false)));
         if (!tqp_opt_list_add(a, &list, e))
             return NULL;
     }

@@ -135,3 +135,9 @@ const TqpExpr *tqp_opt_join(TqpArena *a, TqpOp op, const TqpExprList *list) {
         return list->items[0];
     return tqp_ir_call(a, op, (TqpType){.kind = TQP_TYPE_BOOL}, list->n, list->items);
 }
+
+const TqpExpr *tqp_opt_decided(TqpArena *a, TqpOp op, TqpExprList *before, const TqpExpr *x) {
+    while (before->n > 0 && !tqp_ir_expr_may_raise(before->items[before->n - 1]))
+        before->n--;
+    return tqp_opt_list_add(a, before, x) ? tqp_opt_join(a, op, before) : NULL;
+}

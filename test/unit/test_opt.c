@@ -110,6 +110,9 @@ static void folding(void) {
     KEEPS_UNFOLDED("(and " B " (const null bool))");
     FOLDS("(and (const null bool) (const true bool) (const null bool))", "(const null bool)");
     FOLDS("(or " B " (const true bool))", "(const true bool)");
+    FOLDS("(and " B " (eq (div " I " " J ") " C("1") ") " B " (const false bool) " B ")",
+          "(and " B " (eq (div " I " " J ") " C("1") ") (const false bool))");
+    KEEPS_UNFOLDED("(or (eq (div " I " " J ") " C("1") ") (const true bool))");
     FOLDS("(or (const false bool) (const false bool))", "(const false bool)");
     FOLDS("(not (const null bool))", "(const null bool)");
     FOLDS("(is_true (const null bool))", "(const false bool)");
@@ -181,6 +184,11 @@ static void pushdown(void) {
                                                                           ") " C("1") ")) " T ")",
          "(filter (and (ne " J " " C("0") ") (like " S " (const \"a\" text)) (eq (div " I " " J
                                           ") " C("1") ")) " T ")");
+    PLAN(off,
+         "(filter (and (is_null " I ") (eq (div " I " " J ") " C("1") ") " B " (const null bool) " B
+                                                                      ") " T ")",
+         "(filter (and (is_null " I ") (eq (div " I " " J ") " C("1") ") (const false bool)) " T
+                                                                      ")");
     /* through a projection that cannot raise */
     PLAN(off,
          "(filter (gt (col 1 bool) (const false bool)) (project (" I " (is_null " S ")) " T "))",
