@@ -24,6 +24,7 @@ typedef struct TqpAverage {
     Aggref *aggref;
     const TqpExpr *sum, *count;
     const TqpExpr *squares; /* of a float: computed for its overflow; else NULL */
+    const TqpExpr *scale;   /* display scale of the sum where it depends on the rows; else NULL */
     Oid sum_type;
 } TqpAverage;
 
@@ -47,7 +48,7 @@ typedef struct TqpLowering {
     List *attnums;
     List *params;            /* TqpPlanParam * */
     List *functions;         /* OIDs */
-    bool scale_free;         /* inside a comparison: the display scale of a numeric is not seen */
+    List *scales;            /* lower_scale.c: values whose display scale depends on the row */
     const TqpExpr *case_arg; /* what CaseTestExpr stands for */
     /* above the aggregate */
     bool grouped;
@@ -98,11 +99,30 @@ extern const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type,
 extern const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type);
 /* The same text under another collation; e may be NULL and of any type. */
 extern const TqpExpr *tqp_lower_collation(TqpLowering *l, const TqpExpr *e, Oid collation);
-/* Bring expressions to one type, that of the first which is not a NULL constant. */
-extern bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs);
 extern bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type);
 
 extern bool tqp_lower_list(TqpLowering *l, List *nodes, const TqpExpr **out);
+
+/* lower_scale.c: numeric display scales that depend on the row */
+#define TQP_LOWER_SCALE_MAX 37 /* the greatest whose power of ten fits 128 bits */
+/* The scale as an i32 expression, never NULL where e is not; NULL: it is always e->type.scale. */
+extern const TqpExpr *tqp_lower_scale(const TqpLowering *l, const TqpExpr *e);
+/* e, of which `scale` (may be NULL) is noted. */
+extern const TqpExpr *tqp_lower_scaled(TqpLowering *l, const TqpExpr *e, const TqpExpr *scale);
+/* Of an arithmetic call, and of COALESCE, GREATEST or LEAST over what unify gave; NULL: fixed. */
+extern const TqpExpr *tqp_lower_scale_call(TqpLowering *l, TqpOp op, uint32_t n,
+                                           const TqpExpr **args);
+extern const TqpExpr *tqp_lower_choice_scale(TqpLowering *l, TqpOp op, uint32_t n,
+                                             const TqpExpr **args, const TqpExpr **scales);
+/* Bring alternatives to one type, that of the first which is not a NULL constant; `scales` receives
+ * their own scales, or NULLs when all are the same. */
+extern bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs,
+                            const TqpExpr **scales);
+/* The scale where e is not NULL, else NULL: an aggregate's argument. */
+extern const TqpExpr *tqp_lower_scale_seen(TqpLowering *l, const TqpExpr *e);
+/* One number that orders by value, then scale, for MIN and MAX; and the way back. */
+extern const TqpExpr *tqp_lower_with_scale(TqpLowering *l, const TqpExpr *e);
+extern const TqpExpr *tqp_lower_split_scale(TqpLowering *l, const TqpExpr *packed, TqpType type);
 
 /* lower_choice.c; the node is of the type in the name */
 extern const TqpExpr *tqp_lower_nullif(TqpLowering *l, Node *node);
@@ -126,6 +146,8 @@ extern bool tqp_lower_aggregates(TqpLowering *l);
 
 /* lower_tail.c: what is left for PostgreSQL's own functions */
 extern int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse);
+/* The same for a sort key, whose display scale is not seen. */
+extern int tqp_lower_sort_output(TqpLowering *l, const TqpExpr *ir, Node *node);
 extern Node *tqp_lower_tail_expr(TqpLowering *l, Node *node); /* NULL: reason is set */
 
 #endif

@@ -104,6 +104,30 @@ static const TqpExpr *squares_of(TqpLowering *l, const TqpExpr *x) {
     return tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, scaled, scaled);
 }
 
+/* max(scale) over the rows that the aggregate takes; NULL when e has one scale. */
+static const TqpExpr *scale_column(TqpLowering *l, uint32_t nkeys, const TqpExpr *e,
+                                   const TqpExpr *filter) {
+    if (e == NULL || tqp_lower_scale(l, e) == NULL)
+        return NULL;
+    TqpAgg agg = {.func = TQP_AGG_MAX, .arg = tqp_lower_scale_seen(l, e), .filter = filter};
+    return agg_column(l, nkeys, agg);
+}
+
+/*
+ * The column of an aggregate whose result is seen as it is.  sum() shows the greatest scale among
+ * its arguments, min() and max() that of the argument they return.
+ */
+static const TqpExpr *plain_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
+    if (agg.func == TQP_AGG_COUNT || agg.arg == NULL || tqp_lower_scale(l, agg.arg) == NULL)
+        return agg_column(l, nkeys, agg);
+    if (agg.func == TQP_AGG_SUM)
+        return tqp_lower_scaled(l, agg_column(l, nkeys, agg),
+                                scale_column(l, nkeys, agg.arg, agg.filter));
+    TqpType type = agg.arg->type;
+    agg.arg = tqp_lower_with_scale(l, agg.arg);
+    return agg.arg != NULL ? tqp_lower_split_scale(l, agg_column(l, nkeys, agg), type) : NULL;
+}
+
 static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg agg) {
     TqpAverage *average = palloc0(sizeof(*average));
     TqpType f64 = {.kind = TQP_TYPE_F64};
@@ -116,6 +140,7 @@ static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg a
                         : kind == TQP_TYPE_NUM || kind == TQP_TYPE_I64 ? NUMERICOID
                                                                        : INT8OID;
     average->sum = agg_column(l, nkeys, agg);
+    average->scale = scale_column(l, nkeys, agg.arg, agg.filter);
     if (wide) {
         TqpAgg squares = agg;
         squares.arg = squares_of(l, agg.arg);
@@ -167,11 +192,14 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
             return false;
     }
     l->functions = list_append_unique_oid(l->functions, a->aggfnoid);
-    if (entry->finish == AVERAGE)
+    if (entry->finish == AVERAGE) {
         add_average(l, nkeys, a, agg);
-    else
-        add_input(l, (Node *)a, agg_column(l, nkeys, agg));
-    return true;
+        return true;
+    }
+    const TqpExpr *column = plain_column(l, nkeys, agg);
+    if (column != NULL)
+        add_input(l, (Node *)a, column);
+    return column != NULL;
 }
 
 /* Equality of the type's default operator class: what the engine groups by. */
@@ -191,6 +219,17 @@ static bool already(List *list, Node *expr) {
     return false;
 }
 
+/* Equal keys of different scales are one group, shown by one of them: that of the greatest scale.
+ */
+static void add_key_scales(TqpLowering *l) {
+    ListCell *lc;
+    foreach (lc, l->inputs) {
+        const TqpInput *input = lfirst(lc);
+        const TqpExpr *key = list_nth(l->keys, foreach_current_index(lc));
+        tqp_lower_scaled(l, input->ir, scale_column(l, (uint32_t)list_length(l->keys), key, NULL));
+    }
+}
+
 bool tqp_lower_aggregates(TqpLowering *l) {
     Query *query = l->query;
     ListCell *lc;
@@ -206,6 +245,7 @@ bool tqp_lower_aggregates(TqpLowering *l) {
         l->keys = lappend(l->keys, (void *)ir);
         add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
     }
+    add_key_scales(l);
     List *calls = pull_var_clause((Node *)list_make2(query->targetList, query->havingQual),
                                   PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
                                       PVC_RECURSE_PLACEHOLDERS);

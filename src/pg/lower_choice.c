@@ -19,22 +19,33 @@ const TqpExpr *tqp_lower_nullif(TqpLowering *l, Node *node) {
     if (value == NULL || same == NULL)
         return NULL;
     const TqpExpr *args[3] = {same, tqp_ir_const_null(l->arena, value->type), value};
-    return tqp_ir_call(l->arena, TQP_OP_CASE, value->type, 3, args);
+    return tqp_lower_scaled(l, tqp_ir_call(l->arena, TQP_OP_CASE, value->type, 3, args),
+                            tqp_lower_scale(l, value));
+}
+
+/* The CASE of these conditions (at even places but the last) with other values. */
+static const TqpExpr *case_of(TqpLowering *l, uint32_t n, const TqpExpr **conditions,
+                              const TqpExpr **values) {
+    const TqpExpr **args = palloc(sizeof(*args) * n);
+    uint32_t v = 0;
+    for (uint32_t i = 0; i < n; i++)
+        args[i] = i % 2 == 0 && i + 1 < n ? conditions[i] : values[v++];
+    return tqp_ir_call(l->arena, TQP_OP_CASE, values[0]->type, n, args);
 }
 
 /* Values stand at odd places and last; they are brought to one type. */
 static const TqpExpr *finish_case(TqpLowering *l, uint32_t n, const TqpExpr **args) {
     uint32_t nvalues = 0;
     const TqpExpr **values = palloc(sizeof(*values) * n);
+    const TqpExpr **scales = palloc(sizeof(*scales) * n), *scale = NULL;
     for (uint32_t i = 1; i < n; i += 2)
         values[nvalues++] = args[i];
     values[nvalues++] = args[n - 1];
-    if (!tqp_lower_unify(l, nvalues, values))
+    if (!tqp_lower_unify(l, nvalues, values, scales))
         return NULL;
-    for (uint32_t i = 1, v = 0; i < n; i += 2)
-        args[i] = values[v++];
-    args[n - 1] = values[nvalues - 1];
-    return tqp_ir_call(l->arena, TQP_OP_CASE, values[0]->type, n, args);
+    if (scales[0] != NULL)
+        scale = case_of(l, n, args, scales);
+    return tqp_lower_scaled(l, case_of(l, n, args, values), scale);
 }
 
 static const TqpExpr *lower_case_arms(TqpLowering *l, const CaseExpr *c) {
@@ -77,9 +88,9 @@ const TqpExpr *tqp_lower_case_test(TqpLowering *l, Node *node) {
 
 static const TqpExpr *lower_choice(TqpLowering *l, TqpOp op, List *nodes, Oid collation) {
     uint32_t n = (uint32_t)list_length(nodes);
-    const TqpExpr **args = palloc(sizeof(*args) * n);
+    const TqpExpr **args = palloc(sizeof(*args) * n), **scales = palloc(sizeof(*scales) * n);
     TqpType type;
-    if (!tqp_lower_list(l, nodes, args) || !tqp_lower_unify(l, n, args))
+    if (!tqp_lower_list(l, nodes, args) || !tqp_lower_unify(l, n, args, scales))
         return NULL;
     if (op != TQP_OP_COALESCE && tqp_type_class(args[0]->type.kind) == TQP_CLASS_TEXT) {
         if (!tqp_lower_text_type(l, args[0]->type.kind, collation, &type))
@@ -87,7 +98,8 @@ static const TqpExpr *lower_choice(TqpLowering *l, TqpOp op, List *nodes, Oid co
         for (uint32_t i = 0; i < n; i++)
             args[i] = tqp_lower_cast(l, args[i], type);
     }
-    return tqp_ir_call(l->arena, op, args[0]->type, n, args);
+    return tqp_lower_scaled(l, tqp_ir_call(l->arena, op, args[0]->type, n, args),
+                            tqp_lower_choice_scale(l, op, n, args, scales));
 }
 
 const TqpExpr *tqp_lower_coalesce(TqpLowering *l, Node *node) {

@@ -161,7 +161,7 @@ static const TqpExpr *compare_constant(TqpLowering *l, TqpOp op, const TqpExpr *
     return compare_values(l, op, x, tqp_lower_expr(l, bound), collation);
 }
 
-static const TqpExpr *compare(TqpLowering *l, TqpOp op, Node *left, Node *right, Oid collation) {
+const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right, Oid collation) {
     if (tqp_lower_is_constant(left) && !tqp_lower_is_constant(right)) {
         Node *swap = left;
         left = right;
@@ -174,14 +174,6 @@ static const TqpExpr *compare(TqpLowering *l, TqpOp op, Node *left, Node *right,
     if (tqp_lower_is_constant(right))
         return compare_constant(l, op, x, right, collation);
     return compare_values(l, op, x, tqp_lower_expr(l, right), collation);
-}
-
-const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *right, Oid collation) {
-    bool outer = l->scale_free;
-    l->scale_free = true;
-    const TqpExpr *result = compare(l, op, left, right, collation);
-    l->scale_free = outer;
-    return result;
 }
 
 /* The elements of a constant array, or of ARRAY[...] over constants, as expressions. */

@@ -66,14 +66,6 @@ const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type) {
     return tqp_ir_call1(l->arena, TQP_OP_CAST, type, e);
 }
 
-static bool is_null_const(const TqpExpr *e) {
-    return e->op == TQP_OP_CONST && e->value.is_null;
-}
-
-/*
- * Each alternative of CASE, COALESCE and the like keeps its own display scale in PostgreSQL, which
- * one scaled integer cannot; only a comparison does not see it.
- */
 /* Constant folding makes a RelabelType of COLLATE, so both end here. */
 const TqpExpr *tqp_lower_collation(TqpLowering *l, const TqpExpr *e, Oid collation) {
     TqpType type;
@@ -82,26 +74,6 @@ const TqpExpr *tqp_lower_collation(TqpLowering *l, const TqpExpr *e, Oid collati
     if (!tqp_lower_text_type(l, e->type.kind, collation, &type))
         return NULL;
     return tqp_lower_cast(l, e, type);
-}
-
-bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs) {
-    uint32_t first = 0;
-    while (first + 1 < n && is_null_const(exprs[first]))
-        first++;
-    TqpType type = exprs[first]->type;
-    for (uint32_t i = 0; i < n; i++) {
-        TqpType other = exprs[i]->type;
-        if (is_null_const(exprs[i]) || (other.kind == type.kind && other.scale == type.scale))
-            continue;
-        if (!l->scale_free || other.kind != TQP_TYPE_NUM || type.kind != TQP_TYPE_NUM) {
-            tqp_lower_fail(l, "alternatives of different numeric scales");
-            return false;
-        }
-        type.scale = Max(type.scale, other.scale);
-    }
-    for (uint32_t i = 0; i < n; i++)
-        exprs[i] = tqp_lower_cast(l, exprs[i], type);
-    return true;
 }
 
 static TqpPlanParam *find_param(TqpLowering *l, Node *node, TqpType type, TqpRounding rounding,

@@ -55,8 +55,6 @@ static const TqpExpr *rule_arith(TqpLowering *l, const Call *call) {
     return tqp_ir_call(l->arena, call->op, type, n, args);
 }
 
-#define SCALE_MAX 37
-
 /* Sums have the greater display scale, products the sum of the scales. */
 static const TqpExpr *rule_numeric(TqpLowering *l, const Call *call) {
     const TqpExpr *args[2];
@@ -71,11 +69,13 @@ static const TqpExpr *rule_numeric(TqpLowering *l, const Call *call) {
         type.scale = call->op == TQP_OP_MUL ? type.scale + args[i]->type.scale
                                             : Max(type.scale, args[i]->type.scale);
     }
-    if (type.scale > SCALE_MAX)
-        return tqp_lower_fail(l, "numeric of more than %d digits after the point", SCALE_MAX);
+    if (type.scale > TQP_LOWER_SCALE_MAX)
+        return tqp_lower_fail(l, "numeric of more than %d digits after the point",
+                              TQP_LOWER_SCALE_MAX);
+    const TqpExpr *scale = tqp_lower_scale_call(l, call->op, n, args);
     for (uint32_t i = 0; i < n && call->op != TQP_OP_MUL; i++)
         args[i] = tqp_lower_cast(l, args[i], type);
-    return tqp_ir_call(l->arena, call->op, type, n, args);
+    return tqp_lower_scaled(l, tqp_ir_call(l->arena, call->op, type, n, args), scale);
 }
 
 static const TqpExpr *rule_identity(TqpLowering *l, const Call *call) {
@@ -134,7 +134,8 @@ static const TqpExpr *rule_numeric_typmod(TqpLowering *l, const Call *call) {
     int32 from_scale;
     if (e == NULL)
         return NULL;
-    if (!IsA(typmod, Const) || typmod->constisnull || e->type.kind != TQP_TYPE_NUM)
+    if (!IsA(typmod, Const) || typmod->constisnull || e->type.kind != TQP_TYPE_NUM ||
+        tqp_lower_scale(l, e) != NULL)
         return not_supported(l, call);
     int32 packed = DatumGetInt32(typmod->constvalue) - (int32)VARHDRSZ;
     if (packed < 0)

@@ -143,7 +143,7 @@ static bool engine_sort_key(TqpLowering *l, TqpQueryParts *parts, Node *expr, Tq
         return false;
     }
     if (index < 0)
-        index = tqp_lower_output(l, e, expr, true);
+        index = tqp_lower_sort_output(l, e, expr);
     if (index < 0)
         return false;
     /* Of alternatives the IR keeps the collation of the first, PostgreSQL may order by another. */
@@ -313,6 +313,14 @@ static void fold_constants(Query *query, ParamListInfo bound_params) {
     fix_opfuncids(query->havingQual);
 }
 
+/* DISTINCT of a query without groups is grouping by its columns, above which a tail may stand. */
+static void distinct_as_groups(Query *query) {
+    if (query->hasAggs || query->groupClause != NIL || query->havingQual != NULL)
+        return;
+    query->groupClause = query->distinctClause;
+    query->distinctClause = NIL;
+}
+
 const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                TqpPlan *plan, const char **reason) {
     RangeTblRef *ref = linitial(query->jointree->fromlist);
@@ -323,6 +331,7 @@ const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo boun
     l.types = palloc(sizeof(TqpType));
     l.names = palloc(sizeof(char *));
     fold_constants(query, bound_params);
+    distinct_as_groups(query);
     *reason = NULL;
     if (contain_volatile_functions((Node *)query->targetList) ||
         contain_volatile_functions(query->jointree->quals) ||

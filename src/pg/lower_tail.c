@@ -37,8 +37,7 @@ static int add_output(TqpLowering *l, const TqpExpr *ir, Oid type, int32 typmod,
     return list_length(l->outputs) - 1;
 }
 
-/* Index of the engine's column that holds `ir`, the lowered form of node; -1: reason is set. */
-int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) {
+static int node_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) {
     int32 typmod = width_typmod(node);
     if (exprType(node) == BPCHAROID && typmod < (int32)VARHDRSZ) {
         tqp_lower_fail(l, "char of unknown width");
@@ -47,12 +46,31 @@ int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) 
     return add_output(l, ir, exprType(node), typmod, exprCollation(node), reuse);
 }
 
+/* Index of the engine's column that holds `ir`, the lowered form of node; -1: reason is set. */
+int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) {
+    if (tqp_lower_scale(l, ir) == NULL)
+        return node_output(l, ir, node, reuse);
+    tqp_lower_fail(l, "alternatives of different numeric scales");
+    return -1;
+}
+
+int tqp_lower_sort_output(TqpLowering *l, const TqpExpr *ir, Node *node) {
+    return node_output(l, ir, node, true);
+}
+
 static Node *output_var(int index, Oid type, int32 typmod, Oid collation) {
     return (Node *)makeVar(INDEX_VAR, (AttrNumber)(index + 1), type, typmod, collation, 0);
 }
 
 static Node *call(Oid funcid, Oid type, List *args) {
     return (Node *)makeFuncExpr(funcid, type, args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* A value of the greatest scale, shown with its own. */
+static Node *rescale(TqpLowering *l, Node *value, const TqpExpr *scale) {
+    int index = add_output(l, scale, INT4OID, -1, InvalidOid, true);
+    return call(F_ROUND_NUMERIC_INT4, NUMERICOID,
+                list_make2(value, output_var(index, INT4OID, -1, InvalidOid)));
 }
 
 /* int8_avg, numeric_avg and numeric_poly_avg divide in numeric, float8_avg in double. */
@@ -66,6 +84,8 @@ static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
     if (average->sum_type == FLOAT8OID)
         return call(F_FLOAT8DIV, FLOAT8OID,
                     list_make2(s, call(F_FLOAT8_INT8, FLOAT8OID, list_make1(n))));
+    if (average->scale != NULL)
+        s = rescale(l, s, average->scale);
     if (average->sum_type == INT8OID)
         s = call(F_NUMERIC_INT8, NUMERICOID, list_make1(s));
     return call(F_NUMERIC_DIV, NUMERICOID,
@@ -74,9 +94,12 @@ static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
 
 static Node *column(TqpLowering *l, Node *node) {
     const TqpExpr *ir = tqp_lower_expr(l, node);
-    int index = ir != NULL ? tqp_lower_output(l, ir, node, true) : -1;
-    return index >= 0 ? output_var(index, exprType(node), exprTypmod(node), exprCollation(node))
-                      : NULL;
+    int index = ir != NULL ? node_output(l, ir, node, true) : -1;
+    if (index < 0)
+        return NULL;
+    Node *var = output_var(index, exprType(node), exprTypmod(node), exprCollation(node));
+    const TqpExpr *scale = tqp_lower_scale(l, ir);
+    return scale != NULL ? rescale(l, var, scale) : var;
 }
 
 typedef struct TailContext {
