@@ -159,6 +159,10 @@ void tqp_ref_LUT_I64(TqpLane lane, const TqpKernelArgs *args) {
     look_up(lane, args, TQP_LANE_I64);
 }
 
+void tqp_ref_LUT_F64(TqpLane lane, const TqpKernelArgs *args) {
+    look_up(lane, args, TQP_LANE_F64);
+}
+
 void tqp_ref_LUT_VIEW(TqpLane lane, const TqpKernelArgs *args) {
     look_up(lane, args, TQP_LANE_VIEW);
 }

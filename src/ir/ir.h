@@ -206,8 +206,8 @@ TqpStatus tqp_ir_check(const TqpNode *node, TqpError *err) TQP_NODISCARD;
 TqpStatus tqp_ir_check_expr(const TqpExpr *e, uint32_t ncolumns, const TqpType *columns,
                             TqpError *err) TQP_NODISCARD;
 /*
- * The result type of op over these arguments; TQP_INVALID when they do not fit.  CAST and EXTRACT
- * leave a choice: *type holds it on entry and is only checked.
+ * The result type of op over these arguments; TQP_INVALID when they do not fit.  CAST, EXTRACT
+ * and HOST leave a choice: *type holds it on entry and is only checked.
  */
 TqpStatus tqp_ir_call_type(TqpOp op, uint32_t nargs, const TqpExpr *const *args, TqpType *type,
                            TqpError *err) TQP_NODISCARD;

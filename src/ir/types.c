@@ -216,6 +216,13 @@ static TqpStatus rule_add_months(const Call *c, TqpType *type) {
     return is_const_i32(c->args[1]) ? TQP_OK : refuse(c, "months are not an i32 constant");
 }
 
+static TqpStatus rule_host(const Call *c, TqpType *type) {
+    (void)type;
+    return is_const_i32(c->args[0]) && c->args[0]->value.i >= 0
+               ? TQP_OK
+               : refuse(c, "the function is not an i32 constant from 0");
+}
+
 static TqpStatus rule_pad(const Call *c, TqpType *type) {
     *type = (TqpType){.kind = TQP_TYPE_TEXT, .collation = arg_type(c, 0).collation};
     if (arg_type(c, 0).kind != TQP_TYPE_BPCHAR)
@@ -273,6 +280,7 @@ static const Rule rules[TQP_OP_COUNT] = {
     [TQP_OP_EXTRACT] = rule_extract,
     [TQP_OP_DATE_TRUNC] = rule_date_trunc,
     [TQP_OP_ADD_MONTHS] = rule_add_months,
+    [TQP_OP_HOST] = rule_host,
     [TQP_OP_PAD] = rule_pad,
     [TQP_OP_LENGTH] = rule_length,
     [TQP_OP_SUBSTR] = rule_substr,

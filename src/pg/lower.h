@@ -48,6 +48,8 @@ typedef struct TqpLowering {
     List *attnums;
     List *params;            /* TqpPlanParam * */
     List *functions;         /* OIDs */
+    List *hosts;             /* Node *: expressions for HostEval, see TqpPlan */
+    bool no_host;            /* what the IR lacks is better left to the tail */
     List *scales;            /* lower_scale.c: values whose display scale depends on the row */
     const TqpExpr *case_arg; /* what CaseTestExpr stands for */
     /* above the aggregate */
@@ -140,6 +142,9 @@ extern const TqpExpr *tqp_lower_array(TqpLowering *l, const ScalarArrayOpExpr *n
 extern const TqpExpr *tqp_lower_function(TqpLowering *l, Oid funcid, List *args, Oid collation,
                                          Node *node);
 extern bool tqp_lower_comparison_op(Oid funcid, TqpOp *op);
+
+/* lower_host.c: as a lookup tensor that PostgreSQL fills; NULL leaves the reason as it was */
+extern const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node);
 
 /* lower_agg.c */
 extern bool tqp_lower_aggregates(TqpLowering *l);

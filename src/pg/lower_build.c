@@ -133,6 +133,7 @@ const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPl
     plan->attnums = l->attnums;
     plan->functions = l->functions;
     plan->params = l->params;
+    plan->hosts = l->hosts;
     plan->columns =
         output_vars(l, parts->tail ? (uint32_t)list_length(l->outputs) : parts->ntargets);
     return build(l, parts);

@@ -308,6 +308,16 @@ static const TqpExpr *find_input(TqpLowering *l, Node *node) {
     return NULL;
 }
 
+static const TqpExpr *lower_by_rule(TqpLowering *l, Node *node) {
+    for (size_t i = 0; i < lengthof(rules); i++)
+        if (nodeTag(node) == rules[i].tag)
+            return rules[i].lower(l, node);
+    for (size_t i = 0; i < lengthof(unsupported); i++)
+        if (nodeTag(node) == unsupported[i].tag)
+            return tqp_lower_fail(l, "%s", unsupported[i].name);
+    return tqp_lower_fail(l, "expression of type %s", format_type_be(exprType(node)));
+}
+
 const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {
     check_stack_depth();
     const TqpExpr *found = l->grouped ? find_input(l, node) : NULL;
@@ -317,11 +327,6 @@ const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {
         return lower_const(l, node);
     if (tqp_lower_is_constant(node))
         return lower_constant_expr(l, node);
-    for (size_t i = 0; i < lengthof(rules); i++)
-        if (nodeTag(node) == rules[i].tag)
-            return rules[i].lower(l, node);
-    for (size_t i = 0; i < lengthof(unsupported); i++)
-        if (nodeTag(node) == unsupported[i].tag)
-            return tqp_lower_fail(l, "%s", unsupported[i].name);
-    return tqp_lower_fail(l, "expression of type %s", format_type_be(exprType(node)));
+    found = lower_by_rule(l, node);
+    return found != NULL ? found : tqp_lower_host(l, node);
 }

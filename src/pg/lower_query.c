@@ -294,6 +294,7 @@ static bool lower_parts(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
             return false;
         l->grouped = true;
     }
+    l->no_host = true; /* of what is left above, the tail does less */
     return lower_having(l, parts, plan, conjuncts.having) && lower_targets(l, parts, plan) &&
            lower_distinct(l, parts) && lower_sort(l, parts, plan) && lower_limit(l, parts, plan);
 }

@@ -15,6 +15,7 @@ enum {
     ITEM_ATTNUMS,
     ITEM_FUNCTIONS,
     ITEM_PARAMS,
+    ITEM_HOSTS,
     ITEM_COLUMNS,
     ITEM_TARGETS,
     ITEM_QUALS,
@@ -59,6 +60,7 @@ List *tqp_plan_pack(const TqpPlan *plan) {
     List *list = list_make5(makeString(plan->ir), plan->original, makeInteger((int)plan->rtindex),
                             plan->attnums, plan->functions);
     list = lappend(list, pack_params(plan->params));
+    list = lappend(list, plan->hosts);
     list = lappend(list, plan->columns);
     list = lappend(list, tail->targets);
     list = lappend(list, tail->quals);
@@ -76,6 +78,7 @@ void tqp_plan_unpack(List *list, TqpPlan *plan) {
     plan->attnums = list_nth(list, ITEM_ATTNUMS);
     plan->functions = list_nth(list, ITEM_FUNCTIONS);
     plan->params = unpack_params(list_nth(list, ITEM_PARAMS));
+    plan->hosts = list_nth(list, ITEM_HOSTS);
     plan->columns = list_nth(list, ITEM_COLUMNS);
     tail->targets = list_nth(list, ITEM_TARGETS);
     tail->quals = list_nth(list, ITEM_QUALS);

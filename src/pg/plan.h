@@ -45,6 +45,7 @@ typedef struct TqpPlan {
     List *attnums;         /* integers: the scan's columns */
     List *functions;       /* OIDs whose EXECUTE privilege is to be checked */
     List *params;          /* of TqpPlanParam * */
+    List *hosts;           /* expressions of Var (INDEX_VAR, 1): the IR's (host K ...) */
     List *columns;         /* of Var: PostgreSQL's types of the engine's output columns */
     TqpPlanTail tail;
 } TqpPlan;

@@ -5,13 +5,13 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
 #include "base/bitmap.h"
 #include "pg/result_slot.h"
+#include "pg/value.h"
 
 typedef struct Column Column;
 typedef Datum (*Convert)(Column *c, const TqpTensor *t, uint32 row);
@@ -103,16 +103,6 @@ static Datum convert_numeric(Column *c, const TqpTensor *t, uint32 row) {
     return numeric_from_wide(value, c->type.scale);
 }
 
-static Datum make_text(const Column *c, TqpView view) {
-    int chars = c->width > 0 ? pg_mbstrlen_with_len(view.data, (int)view.len) : 0;
-    int blanks = Max(c->width - chars, 0);
-    text *t = palloc(VARHDRSZ + view.len + (Size)blanks);
-    SET_VARSIZE(t, VARHDRSZ + view.len + (Size)blanks);
-    memcpy(VARDATA(t), view.data, view.len);
-    memset(VARDATA(t) + view.len, ' ', (Size)blanks);
-    return PointerGetDatum(t);
-}
-
 static uint32 tensor_code(const TqpTensor *t, uint32 row) {
     switch (t->lane) {
     case TQP_LANE_U8:
@@ -129,7 +119,7 @@ static uint32 tensor_code(const TqpTensor *t, uint32 row) {
 static Datum convert_code(Column *c, const TqpTensor *t, uint32 row) {
     uint32 code = tensor_code(t, row);
     if (t->dict->count > CACHED_CODES_MAX)
-        return make_text(c, tqp_dict_view(t->dict, code));
+        return tqp_value_text(tqp_dict_view(t->dict, code), c->width);
     if (c->dict != t->dict) {
         MemoryContext old = MemoryContextSwitchTo(c->cache);
         c->by_code = palloc0(sizeof(Datum) * ((Size)t->dict->count + 1));
@@ -138,7 +128,7 @@ static Datum convert_code(Column *c, const TqpTensor *t, uint32 row) {
     }
     if (c->by_code[code] == (Datum)0) {
         MemoryContext old = MemoryContextSwitchTo(c->cache);
-        c->by_code[code] = make_text(c, tqp_dict_view(t->dict, code));
+        c->by_code[code] = tqp_value_text(tqp_dict_view(t->dict, code), c->width);
         MemoryContextSwitchTo(old);
     }
     return c->by_code[code];
@@ -148,7 +138,7 @@ static Datum convert_text(Column *c, const TqpTensor *t, uint32 row) {
     if (t->encoding == TQP_ENC_DICT)
         return convert_code(c, t, row);
     uint32 from = t->offsets[row];
-    return make_text(c, tqp_view(t->bytes + from, t->offsets[row + 1] - from));
+    return tqp_value_text(tqp_view(t->bytes + from, t->offsets[row + 1] - from), c->width);
 }
 
 static const struct {

@@ -8,6 +8,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
+#include "pg/host_eval.h"
 #include "pg/params.h"
 #include "pg/scan_node.h"
 #include "pg/tqp_pg.h"
@@ -71,7 +72,9 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
     TqpError error = {0};
     instr_time clock;
     TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8,
-                              .compare = tqp_pg_compare_text};
+                              .compare = tqp_pg_compare_text,
+                              .host = tqp_host_eval,
+                              .host_arg = s};
     INSTR_TIME_SET_CURRENT(clock);
     tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);
     tqp_arena_init(&run->arena, &run->broker);

@@ -5,6 +5,7 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
@@ -159,5 +160,32 @@ bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpType type,
         return from_text(arena, datum, type, value);
     default:
         return false;
+    }
+}
+
+Datum tqp_value_text(TqpView view, int32 width) {
+    int chars = width > 0 ? pg_mbstrlen_with_len(view.data, (int)view.len) : 0;
+    Size blanks = (Size)Max(width - chars, 0);
+    text *t = palloc(VARHDRSZ + view.len + blanks);
+    SET_VARSIZE(t, VARHDRSZ + view.len + blanks);
+    memcpy(VARDATA(t), view.data, view.len);
+    memset(VARDATA(t) + view.len, ' ', blanks);
+    return PointerGetDatum(t);
+}
+
+Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod) {
+    switch (typid) {
+    case INT2OID:
+        return Int16GetDatum((int16)value->i);
+    case INT4OID:
+    case DATEOID:
+        return Int32GetDatum((int32)value->i);
+    case BPCHAROID:
+        return tqp_value_text(value->s, typmod - (int32)VARHDRSZ);
+    case TEXTOID:
+    case VARCHAROID:
+        return tqp_value_text(value->s, 0);
+    default:
+        elog(ERROR, "tqp: no converter for type %u", typid);
     }
 }

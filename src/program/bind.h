@@ -167,6 +167,7 @@ TqpBound tqp_bind_op_cast(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_extract(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_date_trunc(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_add_months(TqpBinder *b, const TqpExpr *e);
+TqpBound tqp_bind_op_host(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_length(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_substr(TqpBinder *b, const TqpExpr *e);
 
@@ -222,6 +223,13 @@ typedef bool (*TqpBindIntFn)(int64_t in, int64_t *out, const void *arg); /* fals
 bool tqp_bind_int_table(TqpBinder *b, const TqpBound *v, TqpType type, TqpBindIntFn fn,
                         const void *arg, TqpBound *out);
 
+/* The codes that v's lookups go by: an earlier table's or its own; false: too many. */
+bool tqp_bind_narrow_codes(TqpBinder *b, const TqpBound *v, TqpBindTable *t);
+/* The value of code t->lo + i. */
+int64_t tqp_bind_code_value(const TqpBound *v, const TqpBindTable *t, uint32_t i);
+/* Rows that are NULL may hold any code of the lane: a table covers them all. */
+uint32_t tqp_bind_table_entries(const TqpBindTable *t);
+
 /*
  * The lookup step itself: values[i] of code first + i, in a table of `entries`; gives lane, bias
  * and range of the result.
@@ -249,6 +257,10 @@ uint16_t tqp_bind_rank_reg(TqpBinder *b, const TqpBound *v, TqpLane *lane);
  * dictionary.
  */
 TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const TqpView *strings);
+/* Likewise over any codes: strings[i] of code first + i, in a table of `entries`. */
+TqpBound tqp_bind_code_strings(TqpBinder *b, TqpLane code_lane, uint16_t codes, uint32_t first,
+                               uint32_t n, uint32_t entries, uint16_t valid, TqpType type,
+                               const TqpView *strings);
 /* A dictionary of n distinct strings, unranked; lane that its codes take. */
 TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings);
 TqpLane tqp_bind_code_lane(uint32_t count);

@@ -128,8 +128,10 @@ uint16_t tqp_bind_rank_reg(TqpBinder *b, const TqpBound *v, TqpLane *lane) {
     return tqp_bind_lut(b, TQP_STEP_LUT_U32, codes, v->s.reg, d->rank, d->count, TQP_LANE_U32);
 }
 
-TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const TqpView *strings) {
-    uint32_t n = v->s.dict->count, distinct = 0;
+TqpBound tqp_bind_code_strings(TqpBinder *b, TqpLane code_lane, uint16_t code_reg, uint32_t first,
+                               uint32_t n, uint32_t entries, uint16_t valid, TqpType type,
+                               const TqpView *strings) {
+    uint32_t distinct = 0;
     uint32_t *order = sorted_codes(b, strings, n, 0);
     TqpView *kept = tqp_bind_zalloc(b, n * sizeof(*kept));
     int64_t *codes = tqp_bind_zalloc(b, n * sizeof(*codes));
@@ -145,12 +147,18 @@ TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const 
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;
-    uint16_t reg = tqp_bind_lut_ints(b, v->s.lane, v->s.reg, 0, n, codes, n, &lane, &bias, &r);
-    TqpBound out = tqp_bind_slot(type, lane, reg, v->s.valid);
+    uint16_t reg =
+        tqp_bind_lut_ints(b, code_lane, code_reg, first, n, codes, entries, &lane, &bias, &r);
+    TqpBound out = tqp_bind_slot(type, lane, reg, valid);
     out.s.dict = dict;
     if (b->status == TQP_OK) {
         dict->ranked = true; /* made in the order of bytes */
         out.dict_collation = 0;
     }
     return out;
+}
+
+TqpBound tqp_bind_dict_map(TqpBinder *b, const TqpBound *v, TqpType type, const TqpView *strings) {
+    uint32_t n = v->s.dict->count;
+    return tqp_bind_code_strings(b, v->s.lane, v->s.reg, 0, n, n, v->s.valid, type, strings);
 }

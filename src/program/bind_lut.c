@@ -7,8 +7,7 @@
 
 #define DOMAIN_MAX 65536
 
-/* The codes to look up: those of an earlier table, or of the value itself. */
-static bool narrow_codes(TqpBinder *b, const TqpBound *v, TqpBindTable *t) {
+bool tqp_bind_narrow_codes(TqpBinder *b, const TqpBound *v, TqpBindTable *t) {
     if (v->is_const)
         return false;
     if (v->table != NULL) {
@@ -32,8 +31,12 @@ static bool narrow_codes(TqpBinder *b, const TqpBound *v, TqpBindTable *t) {
     return true;
 }
 
-static int64_t code_value(const TqpBound *v, const TqpBindTable *t, uint32_t i) {
+int64_t tqp_bind_code_value(const TqpBound *v, const TqpBindTable *t, uint32_t i) {
     return t->values != NULL ? t->values[i] : (int64_t)v->s.min + i;
+}
+
+uint32_t tqp_bind_table_entries(const TqpBindTable *t) {
+    return t->lane == TQP_LANE_U8 ? 256 : DOMAIN_MAX;
 }
 
 static void store(void *aux, TqpLane lane, uint32_t i, int64_t value) {
@@ -74,7 +77,7 @@ uint16_t tqp_bind_lut_ints(TqpBinder *b, TqpLane code_lane, uint16_t codes, uint
 bool tqp_bind_int_table(TqpBinder *b, const TqpBound *v, TqpType type, TqpBindIntFn fn,
                         const void *arg, TqpBound *out) {
     TqpBindTable from;
-    if (!narrow_codes(b, v, &from))
+    if (!tqp_bind_narrow_codes(b, v, &from))
         return false;
     uint32_t n = from.hi - from.lo + 1;
     int64_t *values = tqp_bind_zalloc(b, n * sizeof(*values));
@@ -82,13 +85,12 @@ bool tqp_bind_int_table(TqpBinder *b, const TqpBound *v, TqpType type, TqpBindIn
     if (values == NULL || table == NULL)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        if (!fn(code_value(v, &from, i), &values[i], arg))
+        if (!fn(tqp_bind_code_value(v, &from, i), &values[i], arg))
             return false;
     }
     *table = from;
     table->values = values;
-    /* Rows that are NULL may hold any code of the lane: the table covers them all. */
-    uint32_t entries = from.lane == TQP_LANE_U8 ? 256 : DOMAIN_MAX;
+    uint32_t entries = tqp_bind_table_entries(&from);
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;

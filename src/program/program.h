@@ -228,11 +228,20 @@ typedef struct TqpProgram {
 /* The host's order of two strings under a collation (never 0). */
 typedef int (*TqpBindCompare)(void *host, uint32_t collation, TqpView a, TqpView b);
 
+/*
+ * HOST: the host's function number `function` of n values that are not NULL; strings that it gives
+ * live in `a`.  An error's status and message end the bind.
+ */
+typedef TqpStatus (*TqpBindHost)(void *host, uint32_t function, TqpArena *a, uint32_t n,
+                                 const TqpValue *in, TqpValue *out, TqpError *err);
+
 typedef struct TqpBindOptions {
     bool utf8;                /* server encoding: UTF-8, else every character is one byte */
     uint64_t dense_group_max; /* upper bound of ngroups for DENSE; 0 = default */
     TqpBindCompare compare;   /* may be NULL: then a constant is ordered only among bytes */
     void *compare_host;
+    TqpBindHost host; /* may be NULL: then HOST cannot be bound */
+    void *host_arg;
 } TqpBindOptions;
 
 /*

@@ -436,6 +436,8 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 3, prepare_table, NULL},
     [TQP_STEP_LUT_I64] =
         {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 3, prepare_table, NULL},
+    [TQP_STEP_LUT_F64] =
+        {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_F64, ROWS_ALL, 3, prepare_table, NULL},
     [TQP_STEP_LUT_VIEW] =
         {{IN_CODE, IN_NONE, IN_NONE}, TQP_LANE_VIEW, ROWS_ALL, 3, prepare_table, NULL},
     [TQP_STEP_IN_SET] =

@@ -22,6 +22,28 @@ static int compare_host(void *host, uint32_t collation, TqpView a, TqpView b) {
     return (a.len > b.len) - (a.len < b.len);
 }
 
+/*
+ * Functions of the host: 0 the first byte, 1 ten times an integer, 2 whether a string has an n or
+ * an integer is even, 3 half an integer.  Of "cherry" and of 7 they give NULL; the fourth raises.
+ */
+static TqpStatus host_eval(void *host, uint32_t function, TqpArena *a, uint32_t n,
+                           const TqpValue *in, TqpValue *out, TqpError *err) {
+    (void)host;
+    if (function > 3)
+        return tqp_error_set(err, TQP_UNSUPPORTED, "raised by the host");
+    for (uint32_t i = 0; i < n; i++) {
+        TqpView s = in[i].s;
+        bool is_null = s.data != NULL ? s.len == 6 && s.data[0] == 'c' : in[i].i == 7;
+        out[i] = (TqpValue){.is_null = is_null};
+        if (function == 0)
+            out[i].s = tqp_view(tqp_arena_strndup(a, s.data, 1), 1);
+        out[i].i = 10 * in[i].i;
+        out[i].b = s.data != NULL ? memchr(s.data, 'n', s.len) != NULL : in[i].i % 2 == 0;
+        out[i].f = (double)in[i].i / 2;
+    }
+    return TQP_OK;
+}
+
 /* Columns: 0 d date, 1 p num(2), 2 q num(2), 3 n i32 nullable, 4 s text dict, 5 c bpchar plain,
  * 6 f f64, 7 b bool nullable, 8 t ts, 9 k text(100) dict, 10 w i64 wide. */
 #define COLUMNS                                                                                    \
@@ -62,7 +84,7 @@ static void make_relation(void) {
 
 static TqpStatus bind(const char *text, const TqpProgram **program, TqpError *err) {
     static const TqpValue params[] = {{.i = 3}, {.is_null = true}, {.i = -1}};
-    TqpBindOptions options = {.utf8 = true, .compare = compare_host};
+    TqpBindOptions options = {.utf8 = true, .compare = compare_host, .host = host_eval};
     const TqpRelation *rels[] = {rel};
     const TqpNode *node;
     TqpStatus status = tqp_ir_parse(&arena, text, &node, err);
@@ -361,8 +383,35 @@ static void test_casts(void) {
     VALUES("(is_false (col 7 bool))", "f; t; f; t; f; f");
 }
 
+static void test_host(void) {
+    LINES("(project ((host (const 0 i32) (col 4 text) text)) %s)", "lut_u8 u8", "dict(3)");
+    VALUES("(host (const 0 i32) (col 4 text) text)", "'a'; 'b'; null; 'a'; 'b'; 'a'");
+    ROWS("(sort ((col 0 text) asc nulls_last) (aggregate ((host (const 0 i32) (col 4 text) text)) "
+         "((count_star i64)) %s))",
+         "'a' 3; 'b' 2; null 1");
+    VALUES("(host (const 1 i32) (col 3 i32) i64)", "10; -50; 0; null; 1000; null");
+    LINES("(aggregate () ((sum (host (const 1 i32) (col 3 i32) i64) num(0))) %s)", "lut_u16 u8",
+          "i64 [-300, 6000]");
+    VALUES("(host (const 2 i32) (col 4 text) bool)", "f; t; null; f; t; f");
+    COUNT("(host (const 2 i32) (col 3 i32) bool)", "2");
+    COUNT("(is_null (host (const 2 i32) (col 3 i32) bool))", "2");
+    VALUES("(host (const 3 i32) (col 3 i32) f64)", "0.5; -2.5; 0; null; 50; null");
+    VALUES("(host (const 1 i32) (host (const 1 i32) (col 2 num(2)) i32) i32)",
+           "0; 100; 200; 300; 400; 1000");
+    VALUES("(host (const 1 i32) (param 0 i32) i32)", "30; 30; 30; 30; 30; 30");
+    VALUES("(host (const 1 i32) (param 1 i32) i32)", "null; null; null; null; null; null");
+    REFUSED("(project ((host (const 1 i32) (col 10 i64) i64)) %s)",
+            "function of PostgreSQL over too many values");
+    REFUSED("(project ((host (const 0 i32) (cast (col 5 bpchar) text) text)) %s)",
+            "function of PostgreSQL over too many values");
+    REFUSED("(project ((host (const 4 i32) (col 4 text) text)) %s)", "raised by the host");
+    REFUSED("(project ((host (const 1 i32) (col 3 i32) num(0))) %s)",
+            "function of the host that gives this type");
+}
+
 int main(void) {
     make_relation();
+    test_host();
     test_lanes();
     test_predicates();
     test_guards();

@@ -54,6 +54,11 @@
 #include "backend/cpu/each_code.inc"
 #undef OP
 #undef TO
+#define OP LUT_F64
+#define TO F64
+#include "backend/cpu/each_code.inc"
+#undef OP
+#undef TO
 #define OP LUT_VIEW
 #define TO VIEW
 #include "backend/cpu/each_code.inc"

@@ -1,0 +1,15 @@
+/* HostEval: functions that PostgreSQL evaluates at bind, once per distinct value of a column. */
+#ifndef TQP_PG_HOST_EVAL_H
+#define TQP_PG_HOST_EVAL_H
+
+#include "pg/scan_node.h"
+#include "program/program.h"
+
+/*
+ * The binder's HOST (TqpBindHost): host is the TqpScanState.  Runs in an internal subtransaction;
+ * an error that PostgreSQL raises ends the bind, and the query is replayed.
+ */
+extern TqpStatus tqp_host_eval(void *host, uint32_t function, TqpArena *a, uint32_t n,
+                               const TqpValue *in, TqpValue *out, TqpError *err);
+
+#endif
