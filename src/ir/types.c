@@ -77,14 +77,18 @@ static TqpStatus rule_add(const Call *c, TqpType *type) {
     *type = arg_type(c, 0);
     if (type->kind == TQP_TYPE_DATE && arg_type(c, 1).kind == TQP_TYPE_I32)
         return TQP_OK;
+    if (c->op == TQP_OP_ADD && (type->kind == TQP_TYPE_TS || type->kind == TQP_TYPE_TSTZ) &&
+        arg_type(c, 1).kind == TQP_TYPE_I64)
+        return TQP_OK;
     TQP_TRY(same_types(c, 0));
     return is_number(*type) ? TQP_OK : refuse(c, "arguments are not numbers");
 }
 
 static TqpStatus rule_sub(const Call *c, TqpType *type) {
-    if (arg_type(c, 0).kind != TQP_TYPE_DATE || arg_type(c, 1).kind != TQP_TYPE_DATE)
+    TqpTypeKind x = arg_type(c, 0).kind, y = arg_type(c, 1).kind;
+    if (x != y || (x != TQP_TYPE_DATE && x != TQP_TYPE_TS))
         return rule_add(c, type);
-    *type = type_i32;
+    *type = x == TQP_TYPE_DATE ? type_i32 : (TqpType){.kind = TQP_TYPE_I64};
     return TQP_OK;
 }
 
@@ -177,7 +181,8 @@ static bool may_cast(TqpType from, TqpType to) {
         return true;
     return f == t || (f == TQP_TYPE_BOOL && t == TQP_TYPE_I32) ||
            (f == TQP_TYPE_I32 && t == TQP_TYPE_BOOL) || (f == TQP_TYPE_DATE && t == TQP_TYPE_TS) ||
-           (f == TQP_TYPE_TS && (t == TQP_TYPE_DATE || t == TQP_TYPE_TIME));
+           (f == TQP_TYPE_TS && (t == TQP_TYPE_DATE || t == TQP_TYPE_TIME)) ||
+           (f == TQP_TYPE_TSTZ && t == TQP_TYPE_TS);
 }
 
 static TqpStatus rule_cast(const Call *c, TqpType *type) {
@@ -207,6 +212,14 @@ static TqpStatus rule_date_trunc(const Call *c, TqpType *type) {
     if (!is_const_text(c->args[0]))
         return refuse(c, "unit is not a text constant");
     return type->kind == TQP_TYPE_TS ? TQP_OK : refuse(c, "second argument is not a ts");
+}
+
+static TqpStatus rule_at_zone(const Call *c, TqpType *type) {
+    *type = (TqpType){.kind = TQP_TYPE_TS};
+    if (!is_const_text(c->args[0]))
+        return refuse(c, "zone is not a text constant");
+    return arg_type(c, 1).kind == TQP_TYPE_TSTZ ? TQP_OK
+                                                : refuse(c, "second argument is not a tstz");
 }
 
 static TqpStatus rule_add_months(const Call *c, TqpType *type) {
@@ -279,6 +292,7 @@ static const Rule rules[TQP_OP_COUNT] = {
     [TQP_OP_CAST] = rule_cast,
     [TQP_OP_EXTRACT] = rule_extract,
     [TQP_OP_DATE_TRUNC] = rule_date_trunc,
+    [TQP_OP_AT_ZONE] = rule_at_zone,
     [TQP_OP_ADD_MONTHS] = rule_add_months,
     [TQP_OP_HOST] = rule_host,
     [TQP_OP_PAD] = rule_pad,

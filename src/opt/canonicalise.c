@@ -38,8 +38,8 @@ static const TqpExpr *literals_right(TqpArena *a, const TqpExpr *e) {
     TqpOp op = e->op;
     if (comparisons[op].is)
         op = comparisons[op].flipped;
-    else if (op == TQP_OP_ADD && e->args[0]->type.kind == TQP_TYPE_DATE)
-        return e; /* the date stands first */
+    else if (op == TQP_OP_ADD && !tqp_type_equal(e->args[0]->type, e->args[1]->type))
+        return e; /* a date or timestamp stands first */
     else if (op != TQP_OP_ADD && op != TQP_OP_MUL && op != TQP_OP_DISTINCT)
         return e;
     return tqp_ir_call2(a, op, e->type, e->args[1], e->args[0]);

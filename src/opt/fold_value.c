@@ -128,12 +128,18 @@ static bool evaluate_dates(const TqpExpr *e, TqpInt128 x, TqpInt128 y, TqpInt128
     return evaluate_int(e, x, y, r) && (e->type.kind == TQP_TYPE_I32 || finite_date(*r));
 }
 
+static bool is_moment(TqpTypeKind k) {
+    return k == TQP_TYPE_DATE || k == TQP_TYPE_TIME || k == TQP_TYPE_TS || k == TQP_TYPE_TSTZ;
+}
+
 static bool evaluate_arithmetic(const TqpExpr *e, TqpValue *out) {
     const TqpValue *x = &e->args[0]->value, *y = &e->args[1]->value;
     if (tqp_type_class(e->type.kind) == TQP_CLASS_FLOAT)
         return evaluate_float(e, x->f, y->f, &out->f);
     if (e->args[0]->type.kind == TQP_TYPE_DATE)
         return evaluate_dates(e, x->i, y->i, &out->i) && in_range(e->type, out->i);
+    if (is_moment(e->args[0]->type.kind))
+        return false;
     return evaluate_int(e, x->i, y->i, &out->i) && in_range(e->type, out->i);
 }
 
@@ -189,10 +195,6 @@ static bool moment_cast(TqpType from, TqpType to, TqpInt128 x, TqpInt128 *r) {
         rest += us_per_day;
     *r = to.kind == TQP_TYPE_DATE ? (x - rest) / us_per_day : rest;
     return true;
-}
-
-static bool is_moment(TqpTypeKind k) {
-    return k == TQP_TYPE_DATE || k == TQP_TYPE_TIME || k == TQP_TYPE_TS || k == TQP_TYPE_TSTZ;
 }
 
 static bool evaluate_cast(const TqpExpr *e, TqpValue *out) {

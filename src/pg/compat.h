@@ -20,6 +20,7 @@
 #include "nodes/parsenodes.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
+#include "utils/datetime.h"
 
 /* Entries of the range table that rows can come from; PostgreSQL 18 adds one for GROUP BY. */
 static inline int tqp_compat_table_count(const Query *query) {
@@ -48,6 +49,17 @@ static inline AclResult tqp_compat_function_acl(Oid funcid) {
 /* Prepare a set-returning function that fills rsinfo->setResult. */
 static inline void tqp_compat_init_srf(FunctionCallInfo fcinfo) {
     InitMaterializedSRF(fcinfo, 0);
+}
+
+/* What kind of abbreviation this is (UNKNOWN_FIELD: none), its offset or its zone. */
+static inline int tqp_compat_timezone_abbreviation(char *lower, int *offset, pg_tz **zone) {
+#if PG_VERSION_NUM >= 160000
+    int type;
+    DateTimeErrorExtra extra;
+    return DecodeTimezoneAbbrev(0, lower, &type, offset, zone, &extra) < 0 ? DYNTZ : type;
+#else
+    return DecodeTimezoneAbbrev(0, lower, offset, zone);
+#endif
 }
 
 /* What EXPLAIN does with one query when no hook is set. */

@@ -145,6 +145,9 @@ extern bool tqp_lower_comparison_op(Oid funcid, TqpOp *op);
 
 /* lower_host.c: as a lookup tensor that PostgreSQL fills; NULL leaves the reason as it was */
 extern const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node);
+/* A strict function of one argument, applied to a narrow x that has no node. */
+extern const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from,
+                                          Oid to);
 
 /* lower_agg.c */
 extern bool tqp_lower_aggregates(TqpLowering *l);

@@ -106,10 +106,22 @@ const TqpExpr *tqp_lower_coalesce(TqpLowering *l, Node *node) {
     return lower_choice(l, TQP_OP_COALESCE, ((const CoalesceExpr *)node)->args, InvalidOid);
 }
 
+/* False before true, as integers. */
+static const TqpExpr *lower_bool_minmax(TqpLowering *l, TqpOp op, List *nodes) {
+    TqpType type_i32 = {.kind = TQP_TYPE_I32};
+    uint32_t n = (uint32_t)list_length(nodes);
+    const TqpExpr **args = palloc(sizeof(*args) * n);
+    if (!tqp_lower_list(l, nodes, args))
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        args[i] = tqp_lower_cast(l, args[i], type_i32);
+    return tqp_lower_cast(l, tqp_ir_call(l->arena, op, type_i32, n, args),
+                          (TqpType){.kind = TQP_TYPE_BOOL});
+}
+
 const TqpExpr *tqp_lower_minmax(TqpLowering *l, Node *node) {
     const MinMaxExpr *m = (const MinMaxExpr *)node;
-    if (m->minmaxtype == BOOLOID)
-        return tqp_lower_fail(l, "greatest of booleans");
-    return lower_choice(l, m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST, m->args,
-                        m->inputcollid);
+    TqpOp op = m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST;
+    return m->minmaxtype == BOOLOID ? lower_bool_minmax(l, op, m->args)
+                                    : lower_choice(l, op, m->args, m->inputcollid);
 }

@@ -16,6 +16,7 @@
 #include "pg/value.h"
 
 static const TqpType type_bool = {.kind = TQP_TYPE_BOOL};
+static const TqpType type_i32 = {.kind = TQP_TYPE_I32};
 
 static const TqpExpr *call2(TqpLowering *l, TqpOp op, const TqpExpr *x, const TqpExpr *y) {
     return tqp_ir_call2(l->arena, op, type_bool, x, y);
@@ -171,6 +172,9 @@ const TqpExpr *tqp_lower_compare(TqpLowering *l, TqpOp op, Node *left, Node *rig
     const TqpExpr *x = tqp_lower_expr(l, left);
     if (x == NULL)
         return NULL;
+    if (x->type.kind == TQP_TYPE_BOOL && is_ordered(op)) /* false before true */
+        return call2(l, op, tqp_lower_cast(l, x, type_i32),
+                     tqp_lower_cast(l, tqp_lower_expr(l, right), type_i32));
     if (tqp_lower_is_constant(right))
         return compare_constant(l, op, x, right, collation);
     return compare_values(l, op, x, tqp_lower_expr(l, right), collation);

@@ -29,6 +29,7 @@ typedef const TqpExpr *(*Rule)(TqpLowering *l, const Call *call);
 
 static const TqpType type_bool = {.kind = TQP_TYPE_BOOL};
 static const TqpType type_i32 = {.kind = TQP_TYPE_I32};
+static const TqpType type_i64 = {.kind = TQP_TYPE_I64};
 static const TqpType type_ts = {.kind = TQP_TYPE_TS};
 static const TqpType type_date = {.kind = TQP_TYPE_DATE};
 
@@ -155,7 +156,21 @@ static const TqpExpr *rule_date(TqpLowering *l, const Call *call) {
     return tqp_ir_call2(l->arena, call->op, type, x, y);
 }
 
-/* Months, or days of a date; PostgreSQL applies months, then days, then time. */
+/* Whole days are added to a date as such. */
+static const TqpExpr *add_days(TqpLowering *l, const TqpExpr *date, int32 days) {
+    if (days < 0) /* a date beyond every timestamp is an error, whatever is subtracted */
+        date = tqp_lower_cast(l, tqp_lower_cast(l, date, type_ts), type_date);
+    return tqp_ir_call2(l->arena, TQP_OP_ADD, type_date, date,
+                        tqp_ir_const_int(l->arena, type_i32, days));
+}
+
+static const TqpExpr *add_time(TqpLowering *l, const TqpExpr *x, TqpInt128 us) {
+    if (us == 0)
+        return x;
+    return tqp_ir_call2(l->arena, TQP_OP_ADD, x->type, x, tqp_ir_const_int(l->arena, type_i64, us));
+}
+
+/* PostgreSQL applies months, then days, then time; days of a timestamptz depend on its zone. */
 static const TqpExpr *rule_interval(TqpLowering *l, const Call *call) {
     const Const *c = lsecond(call->args);
     const TqpExpr *x = arg(l, call, 0);
@@ -165,19 +180,50 @@ static const TqpExpr *rule_interval(TqpLowering *l, const Call *call) {
         return tqp_lower_fail(l, "interval that is known only at execution");
     const Interval *v = DatumGetIntervalP(c->constvalue);
     int sign = call->op == TQP_OP_SUB ? -1 : 1;
-    if (v->time != 0 || (v->day != 0 && (v->month != 0 || x->type.kind != TQP_TYPE_DATE)) ||
-        v->month == PG_INT32_MIN || v->day == PG_INT32_MIN)
-        return tqp_lower_fail(l, "interval with a time or with months and days");
-    if (sign * v->day < 0) /* a date beyond every timestamp is an error, whatever is subtracted */
-        x = tqp_lower_cast(l, tqp_lower_cast(l, x, type_ts), type_date);
-    if (v->day != 0)
-        x = tqp_ir_call2(l->arena, TQP_OP_ADD, x->type, x,
-                         tqp_ir_const_int(l->arena, type_i32, sign * v->day));
-    x = tqp_lower_cast(l, x, type_ts);
+    if (v->month == PG_INT32_MIN || v->day == PG_INT32_MIN || v->time == PG_INT64_MIN)
+        return tqp_lower_fail(l, "interval that has no negative");
+    if (x->type.kind == TQP_TYPE_TSTZ && (v->month != 0 || v->day != 0))
+        return tqp_lower_fail(l, "interval of days added to a timestamptz");
+    bool days_first = x->type.kind == TQP_TYPE_DATE && v->day != 0 && v->month == 0;
+    if (days_first)
+        x = add_days(l, x, sign * v->day);
+    if (x->type.kind == TQP_TYPE_DATE)
+        x = tqp_lower_cast(l, x, type_ts);
     if (v->month != 0)
         x = tqp_ir_call2(l->arena, TQP_OP_ADD_MONTHS, type_ts, x,
                          tqp_ir_const_int(l->arena, type_i32, sign * v->month));
-    return x;
+    if (!days_first)
+        x = add_time(l, x, (TqpInt128)sign * v->day * USECS_PER_DAY);
+    return add_time(l, x, (TqpInt128)sign * v->time);
+}
+
+static const TqpExpr *at_zone(TqpLowering *l, const char *zone, const TqpExpr *x) {
+    TqpType text = {.kind = TQP_TYPE_TEXT};
+    return tqp_ir_call2(l->arena, TQP_OP_AT_ZONE, type_ts,
+                        tqp_ir_const_text(l->arena, text, zone, (uint32_t)strlen(zone)), x);
+}
+
+/* timestamptz to timestamp, date or time, in the session's zone. */
+static const TqpExpr *rule_local(TqpLowering *l, const Call *call) {
+    const TqpExpr *x = arg(l, call, 0);
+    const char *reason = "type";
+    TqpType type;
+    if (x == NULL)
+        return NULL;
+    if (!tqp_pg_type(exprType(call->node), -1, InvalidOid, &type, &reason))
+        return tqp_lower_fail(l, "%s", reason);
+    return tqp_lower_cast(l, at_zone(l, "", x), type);
+}
+
+static const TqpExpr *rule_zone(TqpLowering *l, const Call *call) {
+    const Const *zone = linitial(call->args);
+    const TqpExpr *x = arg(l, call, 1);
+    if (x == NULL)
+        return NULL;
+    if (!IsA(zone, Const) || zone->constisnull)
+        return tqp_lower_fail(l, "time zone that is known only at execution");
+    char *name = TextDatumGetCString(zone->constvalue);
+    return name[0] != '\0' ? at_zone(l, name, x) : not_supported(l, call);
 }
 
 /* The field of extract or date_trunc: a constant, in PostgreSQL's lower case. */
@@ -220,6 +266,9 @@ static const TqpExpr *rule_extract(TqpLowering *l, const Call *call) {
     args[1] = arg(l, call, 1);
     if (args[1] == NULL)
         return NULL;
+    if (args[1]->type.kind == TQP_TYPE_TSTZ)
+        args[1] = field == TQP_FIELD_EPOCH ? tqp_lower_cast(l, args[1], type_ts)
+                                           : at_zone(l, "", args[1]);
     TqpTypeKind kind = args[1]->type.kind;
     if ((kind == TQP_TYPE_DATE && is_time_field(field)) ||
         (kind == TQP_TYPE_TIME && !is_time_field(field) && field != TQP_FIELD_EPOCH))
@@ -228,6 +277,21 @@ static const TqpExpr *rule_extract(TqpLowering *l, const Call *call) {
     if (exprType(call->node) == NUMERICOID)
         type = (TqpType){.kind = TQP_TYPE_NUM, .scale = extract_scale(field, kind)};
     return tqp_ir_call(l->arena, TQP_OP_EXTRACT, type, 2, args);
+}
+
+/*
+ * In the session's zone.  Below a day the offset of the instant stays, from a day on the beginning
+ * of the local day has its own (timestamptz_trunc), which PostgreSQL computes per day.
+ */
+static const TqpExpr *trunc_instant(TqpLowering *l, const TqpExpr **args, bool below_day) {
+    const TqpExpr *x = args[1], *local = at_zone(l, "", x);
+    args[1] = local;
+    const TqpExpr *start = tqp_ir_call(l->arena, TQP_OP_DATE_TRUNC, type_ts, 2, args);
+    if (below_day)
+        return tqp_ir_call2(l->arena, TQP_OP_ADD, x->type, x,
+                            tqp_ir_call2(l->arena, TQP_OP_SUB, type_i64, start, local));
+    return tqp_lower_host_cast(l, F_TIMESTAMPTZ_DATE, tqp_lower_cast(l, start, type_date), DATEOID,
+                               TIMESTAMPTZOID);
 }
 
 static const TqpExpr *rule_date_trunc(TqpLowering *l, const Call *call) {
@@ -239,7 +303,11 @@ static const TqpExpr *rule_date_trunc(TqpLowering *l, const Call *call) {
         field == TQP_FIELD_ISOYEAR || field == TQP_FIELD_EPOCH)
         return tqp_lower_fail(l, "date_trunc to a field that is no unit");
     args[1] = arg(l, call, 1);
-    return args[1] != NULL ? tqp_ir_call(l->arena, TQP_OP_DATE_TRUNC, type_ts, 2, args) : NULL;
+    if (args[1] == NULL)
+        return NULL;
+    return args[1]->type.kind == TQP_TYPE_TSTZ
+               ? trunc_instant(l, args, is_time_field(field))
+               : tqp_ir_call(l->arena, TQP_OP_DATE_TRUNC, type_ts, 2, args);
 }
 
 /* Kernels know UTF-8 and encodings of one byte per character. */

@@ -79,15 +79,14 @@ static Node *with_column(Node *node, void *replacement) {
     return expression_tree_mutator(node, with_column, replacement);
 }
 
-static int32 host_number(TqpLowering *l, Node *node, Var *var) {
-    ListCell *lc;
-    Var *input = makeVar(INDEX_VAR, 1, var->vartype, var->vartypmod, var->varcollid, 0);
-    Node *expr = with_column(node, input);
-    foreach (lc, l->hosts)
-        if (equal(lfirst(lc), expr))
-            return foreach_current_index(lc);
-    l->hosts = lappend(l->hosts, expr);
-    return list_length(l->hosts) - 1;
+static const TqpExpr *host_call(TqpLowering *l, Node *expr, TqpType type, const TqpExpr *x) {
+    TqpType i32 = {.kind = TQP_TYPE_I32};
+    int number = 0;
+    while (number < list_length(l->hosts) && !equal(list_nth(l->hosts, number), expr))
+        number++;
+    if (number == list_length(l->hosts))
+        l->hosts = lappend(l->hosts, expr);
+    return tqp_ir_call2(l->arena, TQP_OP_HOST, type, tqp_ir_const_int(l->arena, i32, number), x);
 }
 
 /* HOST is strict: what the expression makes of NULL is computed beside it, as a parameter. */
@@ -114,7 +113,17 @@ const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {
     if (x == NULL || !may_be_narrow(x->type) ||
         (x->type.kind == TQP_TYPE_BPCHAR && s.var->vartypmod < (int32)VARHDRSZ))
         return NULL;
-    TqpType i32 = {.kind = TQP_TYPE_I32};
-    const TqpExpr *number = tqp_ir_const_int(l->arena, i32, host_number(l, node, s.var));
-    return with_null(l, node, s.var, x, tqp_ir_call2(l->arena, TQP_OP_HOST, type, number, x));
+    Var *input = makeVar(INDEX_VAR, 1, s.var->vartype, s.var->vartypmod, s.var->varcollid, 0);
+    return with_null(l, node, s.var, x, host_call(l, with_column(node, input), type, x));
+}
+
+const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from, Oid to) {
+    const char *reason = "type";
+    TqpType type;
+    if (l->no_host || !tqp_pg_type(to, -1, InvalidOid, &type, &reason))
+        return tqp_lower_fail(l, "function %s above the engine", get_func_name(funcid));
+    Node *input = (Node *)makeVar(INDEX_VAR, 1, from, -1, InvalidOid, 0);
+    Node *expr = (Node *)makeFuncExpr(funcid, to, list_make1(input), InvalidOid, InvalidOid,
+                                      COERCE_EXPLICIT_CALL);
+    return host_call(l, expr, type, x);
 }

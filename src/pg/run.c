@@ -12,6 +12,7 @@
 #include "pg/params.h"
 #include "pg/scan_node.h"
 #include "pg/tqp_pg.h"
+#include "pg/zone.h"
 
 void tqp_run_free(TqpRun *run) {
     tqp_result_free(&run->result);
@@ -74,6 +75,7 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
     TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8,
                               .compare = tqp_pg_compare_text,
                               .host = tqp_host_eval,
+                              .zone = tqp_pg_zone,
                               .host_arg = s};
     INSTR_TIME_SET_CURRENT(clock);
     tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);

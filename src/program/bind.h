@@ -166,6 +166,7 @@ TqpBound tqp_bind_op_like(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_cast(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_extract(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_date_trunc(TqpBinder *b, const TqpExpr *e);
+TqpBound tqp_bind_op_at_zone(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_add_months(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_host(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_length(TqpBinder *b, const TqpExpr *e);

@@ -10,7 +10,8 @@ TqpBindRange tqp_bind_date_limits(TqpTypeKind kind) {
 
 bool tqp_bind_finite(TqpBinder *b, const TqpBound *v) {
     TqpTypeKind kind = v->s.type.kind;
-    if (tqp_bind_is_null(v) || (kind != TQP_TYPE_DATE && kind != TQP_TYPE_TS))
+    if (tqp_bind_is_null(v) ||
+        (kind != TQP_TYPE_DATE && kind != TQP_TYPE_TS && kind != TQP_TYPE_TSTZ))
         return true;
     TqpBindRange limits = tqp_bind_date_limits(kind);
     if (v->s.min >= limits.min && v->s.max <= limits.max)
@@ -248,6 +249,10 @@ TqpBound tqp_bind_cast_date(TqpBinder *b, TqpBound x, TqpType type) {
             return out;
         return tqp_bind_arith(b, TQP_OP_MUL, x, tqp_bind_const_int(type, TQP_US_PER_DAY), type,
                               tqp_bind_date_limits(TQP_TYPE_TS));
+    }
+    if (from == TQP_TYPE_TSTZ && type.kind == TQP_TYPE_TS) { /* the time in UTC: the same number */
+        x.s.type = type;
+        return x;
     }
     if (from == TQP_TYPE_TS && type.kind == TQP_TYPE_DATE)
         return floor_days(b, x, type);

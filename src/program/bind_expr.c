@@ -72,6 +72,7 @@ static const TqpBindFn operators[TQP_OP_COUNT] = {
     [TQP_OP_CAST] = tqp_bind_op_cast,
     [TQP_OP_EXTRACT] = tqp_bind_op_extract,
     [TQP_OP_DATE_TRUNC] = tqp_bind_op_date_trunc,
+    [TQP_OP_AT_ZONE] = tqp_bind_op_at_zone,
     [TQP_OP_ADD_MONTHS] = tqp_bind_op_add_months,
     [TQP_OP_HOST] = tqp_bind_op_host,
     [TQP_OP_PAD] = bind_pad,

@@ -34,8 +34,8 @@ static TqpBound float_unary(TqpBinder *b, TqpStepOp op, TqpBound x, TqpType type
     return tqp_bind_slot(type, x.s.lane, reg, x.s.valid);
 }
 
-static bool is_date(TqpType type) {
-    return type.kind == TQP_TYPE_DATE;
+static bool is_moment(TqpType type) {
+    return type.kind == TQP_TYPE_DATE || type.kind == TQP_TYPE_TS || type.kind == TQP_TYPE_TSTZ;
 }
 
 TqpBound tqp_bind_op_arith(TqpBinder *b, const TqpExpr *e) {
@@ -45,11 +45,11 @@ TqpBound tqp_bind_op_arith(TqpBinder *b, const TqpExpr *e) {
         return x;
     if (is_float(e->type))
         return tqp_bind_float(b, e->op, x, y, e->type);
-    if ((is_date(x.s.type) && !tqp_bind_finite(b, &x)) ||
-        (is_date(y.s.type) && !tqp_bind_finite(b, &y)))
+    if ((is_moment(x.s.type) && !tqp_bind_finite(b, &x)) ||
+        (is_moment(y.s.type) && !tqp_bind_finite(b, &y)))
         return tqp_bind_null(e->type);
     TqpBindRange limits =
-        is_date(e->type) ? tqp_bind_date_limits(TQP_TYPE_DATE) : tqp_bind_type_limits(e->type);
+        is_moment(e->type) ? tqp_bind_date_limits(e->type.kind) : tqp_bind_type_limits(e->type);
     return tqp_bind_arith(b, e->op, x, y, e->type, limits);
 }
 

@@ -235,13 +235,26 @@ typedef int (*TqpBindCompare)(void *host, uint32_t collation, TqpView a, TqpView
 typedef TqpStatus (*TqpBindHost)(void *host, uint32_t function, TqpArena *a, uint32_t n,
                                  const TqpValue *in, TqpValue *out, TqpError *err);
 
+/* From this instant on (TSTZ) a zone's local time is UTC plus the offset, in microseconds. */
+typedef struct TqpZoneSpan {
+    int64_t from, offset;
+} TqpZoneSpan;
+
+/*
+ * AT_ZONE: the spans of a zone (an empty name: the session's) that meet the instants [from, to], in
+ * order; the first may begin earlier.  False when there are more than `max`, or no such zone.
+ */
+typedef bool (*TqpBindZone)(void *host, TqpView name, int64_t from, int64_t to, uint32_t max,
+                            TqpZoneSpan *spans, uint32_t *n);
+
 typedef struct TqpBindOptions {
     bool utf8;                /* server encoding: UTF-8, else every character is one byte */
     uint64_t dense_group_max; /* upper bound of ngroups for DENSE; 0 = default */
     TqpBindCompare compare;   /* may be NULL: then a constant is ordered only among bytes */
     void *compare_host;
     TqpBindHost host; /* may be NULL: then HOST cannot be bound */
-    void *host_arg;
+    TqpBindZone zone; /* may be NULL: then AT_ZONE cannot be bound */
+    void *host_arg;   /* of both */
 } TqpBindOptions;
 
 /*

@@ -44,15 +44,29 @@ static TqpStatus host_eval(void *host, uint32_t function, TqpArena *a, uint32_t 
     return TQP_OK;
 }
 
+/* "summer": an hour more from the second 2678400 on; "many": too many changes. */
+static bool zone_of(void *host, TqpView name, int64_t from, int64_t to, uint32_t max,
+                    TqpZoneSpan *spans, uint32_t *n) {
+    int64_t summer = INT64_C(2678400000000), hour = INT64_C(3600000000);
+    (void)host;
+    *n = 1;
+    spans[0] = (TqpZoneSpan){from, hour};
+    if (name.len == 6 && to >= summer)
+        spans[(*n)++] = (TqpZoneSpan){summer, 2 * hour};
+    return name.len != 4 && *n <= max;
+}
+
 /* Columns: 0 d date, 1 p num(2), 2 q num(2), 3 n i32 nullable, 4 s text dict, 5 c bpchar plain,
- * 6 f f64, 7 b bool nullable, 8 t ts, 9 k text(100) dict, 10 w i64 wide. */
+ * 6 f f64, 7 b bool nullable, 8 t ts, 9 k text(100) dict, 10 w i64 wide,
+ * 11 z tstz. */
 #define COLUMNS                                                                                    \
     "(scan 0 \"t\" (\"d\" date) (\"p\" num(2)) (\"q\" num(2)) (\"n\" i32) (\"s\" text) "           \
-    "(\"c\" bpchar) (\"f\" f64) (\"b\" bool) (\"t\" ts) (\"k\" text(100)) (\"w\" i64))"
+    "(\"c\" bpchar) (\"f\" f64) (\"b\" bool) (\"t\" ts) (\"k\" text(100)) (\"w\" i64) "            \
+    "(\"z\" tstz))"
 
 static void make_relation(void) {
     static const char *const types[] = {"date", "num(2)", "num(2)", "i32",       "text", "bpchar",
-                                        "f64",  "bool",   "ts",     "text(100)", "i64"};
+                                        "f64",  "bool",   "ts",     "text(100)", "i64",  "tstz"};
     static const char *const strings[] = {"apple", "banana", "cherry", "avocado"};
     static const char *const names[] = {"b", "A", "a", "C"};
     static const uint8_t codes[] = {0, 1, 2, 3, 1, 0};
@@ -68,7 +82,7 @@ static void make_relation(void) {
     dk->rank = rank;
     dk->by_rank = by_rank;
     dk->ranked = true;
-    rel = rel_make(&arena, 11, types, 1);
+    rel = rel_make(&arena, 12, types, 1);
     rel_set(rel, 0, 0, rel_ints(&arena, TQP_LANE_U16, 0, NROWS, d, 0));
     rel_set(rel, 0, 1, rel_ints(&arena, TQP_LANE_U16, 5, NROWS, p, 0));
     rel_set(rel, 0, 2, rel_ints(&arena, TQP_LANE_U8, 0, NROWS, q, 0));
@@ -80,11 +94,13 @@ static void make_relation(void) {
     rel_set(rel, 0, 8, rel_ints(&arena, TQP_LANE_I64, 0, NROWS, t, 0));
     rel_set(rel, 0, 9, rel_codes(&arena, dk, NROWS, codes, 1u << 4));
     rel_set(rel, 0, 10, rel_ints(&arena, TQP_LANE_I64, 0, NROWS, w, 0));
+    rel_set(rel, 0, 11, rel_ints(&arena, TQP_LANE_I64, 0, NROWS, t, 0));
 }
 
 static TqpStatus bind(const char *text, const TqpProgram **program, TqpError *err) {
     static const TqpValue params[] = {{.i = 3}, {.is_null = true}, {.i = -1}};
-    TqpBindOptions options = {.utf8 = true, .compare = compare_host, .host = host_eval};
+    TqpBindOptions options = {
+        .utf8 = true, .compare = compare_host, .host = host_eval, .zone = zone_of};
     const TqpRelation *rels[] = {rel};
     const TqpNode *node;
     TqpStatus status = tqp_ir_parse(&arena, text, &node, err);
@@ -311,6 +327,21 @@ static void test_dates(void) {
             "date_part of seconds");
 }
 
+static void test_zones(void) {
+    VALUES("(at_zone (const \"z\" text) (col 11 tstz))",
+           "3600000000; 89999999999; 2682000000000; 3599999999; 31626000000000; 3600000005");
+    LINES("(project ((at_zone (const \"z\" text) (col 11 tstz))) %s)", "add_ri i64");
+    VALUES("(at_zone (const \"summer\" text) (col 11 tstz))",
+           "3600000000; 89999999999; 2685600000000; 3599999999; 31629600000000; 3600000005");
+    VALUES("(cast (col 11 tstz) ts)", "0; 86399999999; 2678400000000; -1; 31622400000000; 5");
+    VALUES("(add (col 8 ts) (const 5 i64))",
+           "5; 86400000004; 2678400000005; 4; 31622400000005; 10");
+    VALUES("(sub (add (col 8 ts) (const 7 i64)) (col 8 ts))", "7; 7; 7; 7; 7; 7");
+    VALUES("(add (col 8 ts) (const 9223371331199999999 i64))", "overflow");
+    REFUSED("(project ((at_zone (const \"many\" text) (col 11 tstz))) %s)", "time zone");
+    REFUSED("(project ((add (const 9223372036854775807 ts) (const 1 i64))) %s)", "infinite date");
+}
+
 static void test_text(void) {
     VALUES("(length (col 4 text))", "5; 6; 6; 7; 6; 5");
     VALUES("(length (col 5 bpchar))", "1; 2; 0; 3; 3; 1");
@@ -412,6 +443,7 @@ static void test_host(void) {
 int main(void) {
     make_relation();
     test_host();
+    test_zones();
     test_lanes();
     test_predicates();
     test_guards();
