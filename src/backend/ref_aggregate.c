@@ -166,8 +166,7 @@ void tqp_ref_GROUP_SUMS8(TqpLane lane, const TqpKernelArgs *args) {
                 continue;
             uint32_t g = (uint32_t)tqp_ref_get(TQP_LANE_U8, args->in[1], i).i;
             uint32_t at = s * pass->ngroups + g;
-            TqpInt128 x =
-                sum->lane == TQP_LANE_MASK ? 1 : tqp_ref_get(sum->lane, sum->values, i).i;
+            TqpInt128 x = sum->lane == TQP_LANE_MASK ? 1 : tqp_ref_get(sum->lane, sum->values, i).i;
             if (sum->times != 0)
                 x *= sum->add + sum->times * tqp_ref_get(TQP_LANE_U8, sum->factor, i).i;
             x += tqp_ref_get(TQP_LANE_I64, args->out, at).i;

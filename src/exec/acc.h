@@ -46,7 +46,7 @@ typedef struct TqpAccs {
     uint64_t *masks;    /* scratch: (ncounts + 1) tile masks */
     TqpSum *sums;       /* scratch: naccs + 1 sums of one pass, and their TQP_FEW_GROUPS results */
     int64_t *sum_out;
-    void *scratch;      /* tile_rows values of 16 bytes */
+    void *scratch; /* tile_rows values of 16 bytes */
 } TqpAccs;
 
 TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *backend,

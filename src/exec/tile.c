@@ -46,8 +46,8 @@ TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline 
     size_t pointers = ((size_t)pipeline->nregs * sizeof(void *) + 63) & ~(size_t)63;
     size_t stats = query->instrument ? (size_t)pipeline->nsteps * sizeof(TqpStepStats) : 0;
     size_t ahead = ((size_t)pipeline->nsteps * sizeof(TqpAhead) + 63) & ~(size_t)63;
-    size_t total = 2 * pointers + ahead + stats + 128 + 3 * masks + register_bytes(TQP_LANE_U32, rows) +
-                   register_bytes(TQP_LANE_VIEW, rows);
+    size_t total = 2 * pointers + ahead + stats + 128 + 3 * masks +
+                   register_bytes(TQP_LANE_U32, rows) + register_bytes(TQP_LANE_VIEW, rows);
     for (uint32_t r = 0; r < pipeline->nregs; r++)
         total += register_bytes((TqpLane)pipeline->reg_lanes[r], rows);
     TQP_TRY(tqp_buffer_alloc(&tile->memory, query->broker, total));

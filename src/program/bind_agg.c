@@ -248,8 +248,8 @@ static const TqpExpr *substitute(TqpBinder *b, const TqpExpr *e, const TqpExpr *
     return r != NULL ? r : e;
 }
 
-static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env,
-                     bool few, TqpAccumulator *acc, uint32_t *dict_collation) {
+static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env, bool few,
+                     TqpAccumulator *acc, uint32_t *dict_collation) {
     TqpBound v = tqp_bind_const_bool(true);
     acc->filter = TQP_NO_REG;
     acc->distinct = agg->distinct && agg->arg != NULL &&

@@ -31,7 +31,14 @@ enum { IN_NONE = 100, IN_SAME, IN_CODE, IN_POSITION, IN_GROUP8, IN_GROUP32 };
 /* What comes out: a lane, or one of these. */
 enum { OUT_NONE = 100, OUT_SAME, OUT_ACC /* SUM: I128 or F64 */ };
 /* How many values come out. */
-typedef enum OutRows { ROWS_ALL, ROWS_GUARDED, ROWS_COUNTED, ROWS_ONE, ROWS_GROUPS, ROWS_SUMS } OutRows;
+typedef enum OutRows {
+    ROWS_ALL,
+    ROWS_GUARDED,
+    ROWS_COUNTED,
+    ROWS_ONE,
+    ROWS_GROUPS,
+    ROWS_SUMS
+} OutRows;
 
 typedef struct Case Case;
 struct Case {

@@ -73,7 +73,8 @@ INLINE void onehot_fetch(const TqpAhead *ahead, uint32_t row) {
  * accumulators in registers.  Groups that do not exist have no rows.
  */
 INLINE void onehot_product(OneHot *h, const OneHotRun *run, uint32_t at, uint32_t rows,
-                           uint32_t first, const uint32_t G, const uint32_t P, const bool factored) {
+                           uint32_t first, const uint32_t G, const uint32_t P,
+                           const bool factored) {
     const uint8_t(*plane)[ONEHOT_BLOCK] = h->plane + run->first_plane + at;
     ByteProducts acc[24];
 #pragma GCC unroll 24
@@ -291,8 +292,7 @@ INLINE void onehot_factors(OneHot *h, const TqpSum *sum, uint32_t begin, uint32_
     const Bytes flip = (Bytes)set1_U8(sum->times < 0 ? 0xff : 0);
     const Bytes add = (Bytes)set1_U8((uint8_t)(sum->add + (sum->times < 0))); /* -y = ~y + 1 */
     for (uint32_t i = 0; i < rows; i += LEN_U8)
-        store_U8(h->factor + i,
-                 (VecU8)(((Bytes)load_U8(sum->factor + begin + i) ^ flip) + add));
+        store_U8(h->factor + i, (VecU8)(((Bytes)load_U8(sum->factor + begin + i) ^ flip) + add));
 }
 
 typedef struct OneHotTerm {
@@ -360,8 +360,7 @@ static void onehot_batch(OneHot *h, const TqpKernelArgs *args, const TqpSum *sum
         }
     }
     for (uint32_t s = 0; s < n; s++)
-        onehot_finish(h, &terms[s], onehot_is_factored(&sums[s]),
-                      out + (size_t)s * pass->ngroups);
+        onehot_finish(h, &terms[s], onehot_is_factored(&sums[s]), out + (size_t)s * pass->ngroups);
 }
 
 /* All sums of GROUP_SUMS8, as many at once as there is room for their planes. */
