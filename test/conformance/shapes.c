@@ -530,13 +530,12 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_MAX] = {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ONE, 2, NULL, NULL},
     [TQP_STEP_GROUP_COUNT8] =
         {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_GROUPS, 5, prepare_groups8, NULL},
-    [TQP_STEP_GROUP_SUM8] =
-        {{IN_SAME, IN_GROUP8, IN_NONE},
-         TQP_LANE_I64,
-         ROWS_GROUPS,
-         4,
-         prepare_groups8,
-         restrict_sum64},
+    [TQP_STEP_GROUP_SUM8] = {{IN_SAME, IN_GROUP8, IN_NONE},
+                             TQP_LANE_I64,
+                             ROWS_GROUPS,
+                             4,
+                             prepare_groups8,
+                             restrict_sum64},
     [TQP_STEP_GROUP_SUMS8] =
         {{IN_NONE, IN_GROUP8, IN_NONE}, TQP_LANE_I64, ROWS_SUMS, 24, prepare_sums, NULL},
     [TQP_STEP_GROUP_WSUM8] =
