@@ -31,8 +31,7 @@ static TqpStatus collect_begin(TqpRun *run) {
     for (uint32_t s = 0; s < run->nstates; s++) {
         TqpCollectState *state = &collect->states[s];
         state->columns = tqp_arena_zalloc(&run->arena, (sink->ncolumns + 1) * sizeof(TqpColumn));
-        state->mask = tqp_arena_alloc(&run->arena, run->query->backend->tile_rows / 8 * 2 + 64);
-        if (state->columns == NULL || state->mask == NULL)
+        if (state->columns == NULL)
             return tqp_exec_arena_status(&run->arena);
         for (uint32_t c = 0; c < sink->ncolumns; c++)
             state->columns[c].slot = sink->columns[c];
@@ -88,10 +87,6 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
     uint32_t n = tile->selected;
     if (collect->stop_early && state->nrows - state->morsel_start >= collect->need)
         return TQP_OK;
-    if (collect->topn)
-        keep = tqp_topn_filter(run, state, tile, &n);
-    if (n == 0)
-        return TQP_OK;
     TQP_TRY(tqp_collect_reserve(run, state, n, tile->stop));
     for (uint32_t c = 0; c < sink->ncolumns; c++) {
         TqpColumn *column = &state->columns[c];
@@ -127,7 +122,7 @@ static TqpStatus collect_morsel_end(TqpRun *run, uint32_t s, uint32_t morsel) {
     uint64_t rows = state->nrows - state->morsel_start;
     if (collect->topn) {
         state->morsel_seq = 0;
-        return tqp_topn_prune(run, collect, state);
+        return tqp_topn_prune(run, collect, s);
     }
     if (collect->stop_early)
         note_morsel(run, collect, morsel, rows);

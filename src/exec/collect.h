@@ -19,12 +19,9 @@ typedef struct TqpCollectState {
     TqpBuffer segments; /* TqpSegment */
     uint32_t nsegments;
     uint64_t morsel_start; /* nrows when the current morsel began */
-    /* top-n: place of each row in the input, and what a row must at least be to matter */
+    /* top-n: place of each row in the input */
     TqpBuffer seq; /* uint64_t: morsel << 32 | row of the morsel's survivors */
     uint64_t morsel_seq;
-    bool has_bound, bound_is_null;
-    TqpScalar bound; /* first sort column of the worst row kept, as its register holds it */
-    uint64_t *mask;  /* tile masks: 2 of them */
 } TqpCollectState;
 
 typedef struct TqpCollect {
@@ -47,10 +44,7 @@ TqpStatus tqp_collect_reserve(TqpRun *run, TqpCollectState *state, uint64_t n,
 
 /* topn.c */
 bool tqp_topn_applies(const TqpSink *sink, uint64_t need);
-/* Rows of the tile that may be among the best; NULL = all selected ones; sets *n to their number.
- */
-const uint64_t *tqp_topn_filter(TqpRun *run, TqpCollectState *state, TqpTile *tile, uint32_t *n);
-/* Keep the best rows only, when there are many more. */
-TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state) TQP_NODISCARD;
+/* Keep the best rows of state s only, when there are many more. */
+TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, uint32_t s) TQP_NODISCARD;
 
 #endif

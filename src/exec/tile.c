@@ -146,8 +146,9 @@ static bool is_worth_compacting(const TqpTile *tile, const TqpStep *step) {
     return step->imm[0].i != 0 ? kept * LAZY_DEN < rows : kept * COMPACT_DEN < rows * COMPACT_NUM;
 }
 
-static void filter(TqpTile *tile, const TqpStep *step) {
-    const uint64_t *mask = tile->regs[step->in[0]];
+static void filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
+    if (mask == NULL)
+        return;
     if (tile->sel == NULL)
         memcpy(tile->sel_buf, mask, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
     else
@@ -215,7 +216,9 @@ void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint3
         if (step->op == TQP_STEP_LOAD)
             tqp_tile_load(tile, step);
         else if (step->op == TQP_STEP_FILTER)
-            filter(tile, step);
+            filter(tile, step, tile->regs[step->in[0]]);
+        else if (step->op == TQP_STEP_BOUND)
+            filter(tile, step, tqp_topn_filter(tile, step));
         else
             run_kernel(tile, step);
         if (tile->steps != NULL) {

@@ -30,6 +30,8 @@ typedef struct TqpTile {
     uint64_t *guard_buf;    /* step guard & selection */
     uint32_t *position_buf; /* tile_rows */
     void *scratch;          /* tile_rows values of 16 bytes */
+    bool has_bound, bound_is_null; /* BOUND: what the first sort key must at least be */
+    TqpScalar bound;
     TqpAhead *ahead;        /* columns read whole: what the next tile reads of them; nsteps */
     uint32_t nahead;
     uint32_t flags; /* sticky TQP_FLAG_* */
@@ -47,6 +49,9 @@ void tqp_tile_free(TqpTile *tile);
 
 /* Run all steps over rows [start, start + rows) of the group; tile->selected rows survive. */
 void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows);
+
+/* BOUND's rows among the selected ones, in guard_buf; NULL = all (topn.c). */
+const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step);
 
 /* LOAD, under the tile's compaction if any (load.c). */
 void tqp_tile_load(TqpTile *tile, const TqpStep *step);

@@ -26,33 +26,24 @@ static bool has_plain_order(const TqpSlot *slot) {
            slot->by_rank;
 }
 
-const uint64_t *tqp_topn_filter(TqpRun *run, TqpCollectState *state, TqpTile *tile, uint32_t *n) {
-    const TqpSink *sink = &run->pipeline->sink;
-    const TqpSortSpec *spec = &sink->sort[0];
-    const TqpSlot *slot = &sink->columns[spec->column];
+const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step) {
+    bool descending = step->imm[1].i != 0, nulls_first = step->imm[2].i != 0;
     uint32_t words = tqp_bitmap_words(tile->n);
-    uint64_t *keep = state->mask;
-    *n = tile->selected;
-    if (!state->has_bound)
-        return tile->sel;
-    const uint64_t *valid = slot->valid == TQP_NO_REG ? NULL : tile->regs[slot->valid];
-    if (state->bound_is_null) {
-        if (!spec->nulls_first)
-            return tile->sel;
-        tqp_bitmap_fill(keep, tile->n);
-    } else {
-        tqp_tile_kernel(tile, spec->descending ? TQP_STEP_GE_RI : TQP_STEP_LE_RI, slot->lane,
-                        tile->n, keep, tile->regs[slot->reg], NULL, tile->sel, state->bound, NULL);
-    }
+    uint64_t *keep = tile->guard_buf;
+    if (!tile->has_bound || (tile->bound_is_null && !nulls_first))
+        return NULL;
+    const uint64_t *valid = step->in[1] == TQP_NO_REG ? NULL : tile->regs[step->in[1]];
+    if (!tile->bound_is_null)
+        tqp_tile_kernel(tile, descending ? TQP_STEP_GE_RI : TQP_STEP_LE_RI, (TqpLane)step->lane,
+                        tile->n, keep, tile->regs[step->in[0]], NULL, tile->sel, tile->bound, NULL);
     for (uint32_t w = 0; w < words; w++) {
         uint64_t rows = w + 1 == words ? tqp_bitmap_tail(tile->n) : ~UINT64_C(0);
-        if (state->bound_is_null)
+        if (tile->bound_is_null)
             keep[w] = valid != NULL ? ~valid[w] : 0;
         else if (valid != NULL)
-            keep[w] = spec->nulls_first ? keep[w] | ~valid[w] : keep[w] & valid[w];
-        keep[w] &= tile->sel != NULL ? tile->sel[w] & rows : rows;
+            keep[w] = nulls_first ? keep[w] | ~valid[w] : keep[w] & valid[w];
+        keep[w] &= rows;
     }
-    *n = tqp_bitmap_count(keep, tile->n);
     return keep;
 }
 
@@ -72,14 +63,15 @@ static TqpScalar scalar_at(TqpLane lane, const void *values, uint64_t row) {
 }
 
 /* Rows after the worst row kept can be dropped unread: ties with it stay, later keys decide. */
-static void set_bound(const TqpSink *sink, TqpCollectState *state, uint32_t worst) {
+static void set_bound(const TqpSink *sink, const TqpCollectState *state, TqpTile *tile,
+                      uint32_t worst) {
     const TqpColumn *column = &state->columns[sink->sort[0].column];
     if (!has_plain_order(&column->slot))
         return;
     const uint8_t *valid = column->valid.data;
-    state->has_bound = true;
-    state->bound_is_null = valid != NULL && !valid[worst];
-    state->bound = scalar_at(column->slot.lane, column->values.data, worst);
+    tile->has_bound = true;
+    tile->bound_is_null = valid != NULL && !valid[worst];
+    tile->bound = scalar_at(column->slot.lane, column->values.data, worst);
 }
 
 /* rows: ascending, so that a row only moves down. */
@@ -102,9 +94,10 @@ static void keep_rows(const TqpSink *sink, TqpCollectState *state, const uint32_
     state->nrows = n;
 }
 
-static TqpStatus prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state, uint32_t *order,
+static TqpStatus prune(TqpRun *run, TqpCollect *collect, uint32_t s, uint32_t *order,
                        uint64_t *kept) {
     const TqpSink *sink = &run->pipeline->sink;
+    TqpCollectState *state = &collect->states[s];
     TqpSortInput input = {.query = run->query,
                           .nrows = state->nrows,
                           .columns = state->columns,
@@ -112,7 +105,8 @@ static TqpStatus prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state,
                           .sort = sink->sort,
                           .seq = state->seq.data};
     TQP_TRY(tqp_sort_order(&input, order));
-    set_bound(sink, state, order[collect->need - 1]);
+    /* States and tiles are one to one: the order of rows is not that of float sums. */
+    set_bound(sink, state, &run->tiles[s], order[collect->need - 1]);
     memset(kept, 0, (state->nrows + 63) / 64 * sizeof(uint64_t));
     for (uint64_t i = 0; i < collect->need; i++)
         tqp_bitmap_set(kept, order[i]);
@@ -124,7 +118,8 @@ static TqpStatus prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state,
     return TQP_OK;
 }
 
-TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, TqpCollectState *state) {
+TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, uint32_t s) {
+    const TqpCollectState *state = &collect->states[s];
     if (state->nrows < collect->need + (collect->need > SLACK ? collect->need : SLACK))
         return TQP_OK;
     TqpBuffer order = {0}, kept = {0};
@@ -132,7 +127,7 @@ TqpStatus tqp_topn_prune(TqpRun *run, TqpCollect *collect, TqpCollectState *stat
     if (status == TQP_OK)
         status = tqp_buffer_alloc(&kept, run->query->broker, state->nrows / 8 + 8);
     if (status == TQP_OK)
-        status = prune(run, collect, state, order.data, kept.data);
+        status = prune(run, collect, s, order.data, kept.data);
     tqp_buffer_free(&order);
     tqp_buffer_free(&kept);
     return status;

@@ -86,6 +86,27 @@ static uint32_t sink_exprs(const Open *o, const TqpExpr **exprs, TqpSortSpec *ke
     return n;
 }
 
+/*
+ * ORDER BY .. LIMIT: whatever is computed comes first, since it may raise for any row; then rows
+ * that come too late by the first key are dropped, and columns are read for the others only.
+ */
+static void collect_columns(TqpBinder *b, const Open *o, const TqpExpr *const *exprs,
+                            const bool *sorted, const TqpSink *sink, TqpBindColumn *columns) {
+    TqpSlot *slots = (TqpSlot *)(uintptr_t)sink->columns;
+    bool bounded = o->nsort > 0 && o->limit >= 0;
+    uint32_t first = bounded ? sink->sort[0].column : 0;
+    for (int late = 0; late < 2; late++) {
+        for (uint32_t i = 0; i < sink->ncolumns && b->status == TQP_OK; i++) {
+            bool is_late = bounded && i != first && exprs[i]->op == TQP_OP_COL;
+            if (is_late == (late == 1))
+                columns[i] = collected(b, exprs[i], sorted[i], &slots[i]);
+        }
+        if (late == 0 && bounded && b->status == TQP_OK)
+            tqp_bind_bound_step(b, &slots[first], sink->sort[0].descending,
+                                sink->sort[0].nulls_first);
+    }
+}
+
 static void close_collect(TqpBinder *b, Open *o, const TqpType *types, bool reopen) {
     uint32_t room = o->noutputs + o->nsort;
     const TqpExpr **exprs = tqp_bind_zalloc(b, room * sizeof(*exprs));
@@ -104,8 +125,7 @@ static void close_collect(TqpBinder *b, Open *o, const TqpType *types, bool reop
                     .offset = o->offset,
                     .group = TQP_NO_REG};
     sink.ncolumns = sink_exprs(o, exprs, keys, sorted);
-    for (uint32_t i = 0; i < sink.ncolumns && b->status == TQP_OK; i++)
-        columns[i] = collected(b, exprs[i], sorted[i], &slots[i]);
+    collect_columns(b, o, exprs, sorted, &sink, columns);
     uint64_t rows = b->source.max_rows;
     if (o->limit >= 0 && (uint64_t)o->limit < rows)
         rows = (uint64_t)o->limit;

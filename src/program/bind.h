@@ -99,6 +99,7 @@ uint16_t tqp_bind_select(TqpBinder *b, TqpLane lane, uint16_t yes, uint16_t no, 
 uint16_t tqp_bind_fill_int(TqpBinder *b, TqpLane lane, TqpInt128 value); /* U8..I128 */
 void tqp_bind_emit_load(TqpBinder *b, uint32_t column); /* sets the column's reg and valid */
 void tqp_bind_filter_step(TqpBinder *b, uint16_t mask);
+void tqp_bind_bound_step(TqpBinder *b, const TqpSlot *key, bool descending, bool nulls_first);
 
 /* Masks; TQP_NO_REG means all ones. */
 uint16_t tqp_bind_mask_and(TqpBinder *b, uint16_t x, uint16_t y);

@@ -174,6 +174,15 @@ void tqp_bind_filter_step(TqpBinder *b, uint16_t mask) {
     find_or_append(b, &step, -1);
 }
 
+void tqp_bind_bound_step(TqpBinder *b, const TqpSlot *key, bool descending, bool nulls_first) {
+    TqpStep step = tqp_bind_step(TQP_STEP_BOUND, key->lane);
+    step.in[0] = key->reg;
+    step.in[1] = key->valid;
+    step.imm[1].i = descending;
+    step.imm[2].i = nulls_first;
+    find_or_append(b, &step, -1);
+}
+
 uint16_t tqp_bind_mask_and(TqpBinder *b, uint16_t x, uint16_t y) {
     if (x == TQP_NO_REG || x == y)
         return y;

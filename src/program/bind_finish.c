@@ -64,6 +64,10 @@ static bool is_used(const Uses *u, uint16_t reg) {
     return reg != TQP_NO_REG && u->last[reg] != NEVER;
 }
 
+static bool is_filter(const TqpStep *s) {
+    return s->op == TQP_STEP_FILTER || s->op == TQP_STEP_BOUND;
+}
+
 /* Backwards, so that the first use met is the last; marks dropped steps in `dead`. */
 static void find_uses(TqpBinder *b, TqpSink *sink, Uses *u, bool *dead) {
     memset(u->last, 0xff, b->nregs * sizeof(*u->last));
@@ -71,7 +75,7 @@ static void find_uses(TqpBinder *b, TqpSink *sink, Uses *u, bool *dead) {
     visit_sink(sink, note_use, u);
     for (uint32_t i = b->nsteps; i-- > 0;) {
         TqpStep *s = &b->steps[i];
-        dead[i] = s->op != TQP_STEP_FILTER && !b->raising[i] && !is_used(u, s->out) &&
+        dead[i] = !is_filter(s) && !b->raising[i] && !is_used(u, s->out) &&
                   !is_used(u, s->out2);
         if (dead[i])
             continue;
@@ -149,7 +153,7 @@ static bool is_cheap(const TqpStep *s) {
 static void mark_lazy(TqpStep *steps, uint32_t n) {
     bool lazy = false;
     for (uint32_t i = n; i-- > 0;) {
-        if (steps[i].op == TQP_STEP_FILTER) {
+        if (is_filter(&steps[i])) {
             steps[i].imm[0].i = lazy;
             lazy = true;
         } else {
@@ -188,7 +192,7 @@ void tqp_bind_finish(TqpBinder *b, TqpSink *sink) {
         visit_outputs(&outs, give_reg, &al);
         visit_outputs(s, rename_reg, &al);
         visit_outputs(&outs, mark_defined, defined);
-        if (s->op == TQP_STEP_FILTER)
+        if (is_filter(s))
             set_live(b, &u, &al, defined, s, i);
         release(&al, &u, old, i);
     }

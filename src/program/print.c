@@ -119,7 +119,7 @@ static void print_load(const TqpStep *s, TqpString *out) {
 }
 
 static void print_filter(const TqpStep *s, TqpString *out) {
-    tqp_string_printf(out, "filter ");
+    tqp_string_printf(out, "%s ", tqp_step_name((TqpStepOp)s->op));
     print_reg(s->in[0], out);
     if (s->nlive > 0)
         tqp_string_printf(out, " live");
@@ -133,7 +133,7 @@ void tqp_program_print_step(const TqpPipeline *p, const TqpStep *s, TqpString *o
         print_load(s, out);
         return;
     }
-    if (s->op == TQP_STEP_FILTER) {
+    if (s->op == TQP_STEP_FILTER || s->op == TQP_STEP_BOUND) {
         print_filter(s, out);
         return;
     }

@@ -7,6 +7,7 @@ static const char *const step_names[TQP_STEP_COUNT] = {
 #undef TQP_STEP
     [TQP_STEP_LOAD] = "load",
     [TQP_STEP_FILTER] = "filter",
+    [TQP_STEP_BOUND] = "bound",
 };
 
 /* One bit per lane. */

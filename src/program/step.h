@@ -18,6 +18,9 @@ typedef enum TqpStepOp {
     TQP_STEP_PROBE,                        /* join with a map: aux is a TqpProbe (program.h) */
     TQP_STEP_MATCH,                        /* end of a PROBE_ANY */
     TQP_STEP_FETCH, /* column of a build at rows in[0] (U32) -> out (+ validity in out2) */
+    /* Likewise for rows that ORDER BY .. LIMIT can still want, by its first key in[0], validity
+     * in[1]; imm[1].i: descending, imm[2].i: nulls first. */
+    TQP_STEP_BOUND,
     TQP_STEP_COUNT
 } TqpStepOp;
 
