@@ -29,6 +29,13 @@ void tqp_ref_GATHER(TqpLane lane, const TqpKernelArgs *args) {
     }
 }
 
+void tqp_ref_MASK_COUNT(TqpLane lane, const TqpKernelArgs *args) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < args->n; i++)
+        count += tqp_ref_get(lane, args->in[0], i).i != 0;
+    *args->count = count;
+}
+
 void tqp_ref_MASK_TO_INDEX(TqpLane lane, const TqpKernelArgs *args) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < args->n; i++)

@@ -146,15 +146,22 @@ static bool is_worth_compacting(const TqpTile *tile, const TqpStep *step) {
     return step->imm[0].i != 0 ? kept * LAZY_DEN < rows : kept * COMPACT_DEN < rows * COMPACT_NUM;
 }
 
+static uint32_t count_rows(TqpTile *tile, const uint64_t *mask) {
+    uint32_t count = 0;
+    tqp_tile_kernel(tile, TQP_STEP_MASK_COUNT, TQP_LANE_MASK, tile->n, NULL, mask, NULL, NULL,
+                    (TqpScalar){.i = 0}, &count);
+    return count;
+}
+
 static void filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
     if (mask == NULL)
         return;
     if (tile->sel == NULL)
         memcpy(tile->sel_buf, mask, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
     else
-        mask_and(tile->sel_buf, tile->sel, mask, tile->n);
+        mask_and(tile->sel_buf, tile->sel, mask, tile->n); /* may be in place, unlike a kernel */
     tile->sel = tile->sel_buf;
-    tile->selected = tqp_bitmap_count(tile->sel, tile->n);
+    tile->selected = count_rows(tile, tile->sel);
     if (tile->selected == tile->n)
         tile->sel = NULL;
     else if (tile->selected > 0 && is_worth_compacting(tile, step))
@@ -191,7 +198,7 @@ static void begin_selection(TqpTile *tile) {
     uint32_t words = tqp_bitmap_words(tile->n);
     memcpy(tile->sel_buf, mask + tile->start / 64, words * sizeof(uint64_t));
     tile->sel_buf[words - 1] &= tqp_bitmap_tail(tile->n);
-    tile->selected = tqp_bitmap_count(tile->sel_buf, tile->n);
+    tile->selected = count_rows(tile, tile->sel_buf);
     if (tile->selected < tile->n)
         tile->sel = tile->sel_buf;
 }
