@@ -24,15 +24,15 @@ typedef struct TqpTile {
     uint32_t selected;         /* rows under sel */
     const uint32_t *positions; /* n rows of the tile after compaction; NULL before */
     const void **regs;
-    void **bufs;            /* each register's own memory, tile_rows values */
-    uint64_t *sel_buf;      /* selection made by FILTER */
-    uint64_t *origin_sel;   /* over rows: what compaction kept */
-    uint64_t *guard_buf;    /* step guard & selection */
-    uint32_t *position_buf; /* tile_rows */
-    void *scratch;          /* tile_rows values of 16 bytes */
+    void **bufs;                   /* each register's own memory, tile_rows values */
+    uint64_t *sel_buf;             /* selection made by FILTER */
+    uint64_t *origin_sel;          /* over rows: what compaction kept */
+    uint64_t *guard_buf;           /* step guard & selection */
+    uint32_t *position_buf;        /* tile_rows */
+    void *scratch;                 /* tile_rows values of 16 bytes */
     bool has_bound, bound_is_null; /* BOUND: what the first sort key must at least be */
     TqpScalar bound;
-    TqpAhead *ahead;        /* columns read whole: what the next tile reads of them; nsteps */
+    TqpAhead *ahead; /* columns read whole: what the next tile reads of them; nsteps */
     uint32_t nahead;
     uint32_t flags; /* sticky TQP_FLAG_* */
     /* statistics of this worker */

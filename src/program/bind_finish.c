@@ -75,8 +75,7 @@ static void find_uses(TqpBinder *b, TqpSink *sink, Uses *u, bool *dead) {
     visit_sink(sink, note_use, u);
     for (uint32_t i = b->nsteps; i-- > 0;) {
         TqpStep *s = &b->steps[i];
-        dead[i] = !is_filter(s) && !b->raising[i] && !is_used(u, s->out) &&
-                  !is_used(u, s->out2);
+        dead[i] = !is_filter(s) && !b->raising[i] && !is_used(u, s->out) && !is_used(u, s->out2);
         if (dead[i])
             continue;
         if (s->out2 != TQP_NO_REG && !is_used(u, s->out2))

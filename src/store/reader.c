@@ -15,6 +15,9 @@
 #include "store/files.h"
 
 #define OPEN_TRIES 16
+/* Segments up to this size are read back from the disk in huge pages, neighbours of what is asked
+ * for included: 1 GB of them at worst, once. */
+#define HUGE_READ ((uint64_t)1 << 30)
 
 void tqp_store_close(TqpGeneration *gen) {
     if (gen == NULL)
@@ -86,6 +89,8 @@ static TqpStatus map_segment(int dirfd, const TqpDiskSegment *disk, TqpSegment *
                          : tqp_file_error(err, "map", name);
         else
             s->map = map;
+        if (s->map != NULL && s->bytes <= HUGE_READ)
+            (void)madvise(map, s->bytes, MADV_HUGEPAGE);
     }
     close(fd);
     if (status == TQP_OK && (s->seen = calloc(1, (size_t)s->nslots + 1)) == NULL)
