@@ -27,7 +27,8 @@ part style make -s style
 part layers make -s layers
 part "unit tests" make -s -j"$jobs" unit
 part "kernel conformance" make -s -j"$jobs" conformance
-part "unit and conformance under ASan and UBSan" make -s -j"$jobs" VARIANT=asan unit conformance
+part "unit, conformance and fuzz corpus under ASan and UBSan" \
+    make -s -j"$jobs" VARIANT=asan unit conformance fuzz-replay
 part "threads under TSan" make -s -j"$jobs" VARIANT=tsan tsan-tests
 part "install, regression, isolation, differential" test/check_server.sh
 echo "$passed passed, $failed failed"

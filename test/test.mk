@@ -1,12 +1,17 @@
 # Tests.  The engine is built here a second time, without PostgreSQL, into build/$(VARIANT):
-# release, asan (AddressSanitizer and UBSan) or tsan (ThreadSanitizer).
+# release, asan (AddressSanitizer and UBSan), tsan (ThreadSanitizer) or fuzz (clang's libFuzzer).
 
 VARIANT ?= release
+FUZZ_TARGETS = $(patsubst test/fuzz/%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 B = build/$(VARIANT)
-ENGINE_CC ?= gcc
+ENGINE_CC_fuzz = $(shell command -v clang-14 || echo clang)
+ENGINE_CC ?= $(or $(ENGINE_CC_$(VARIANT)),gcc)
+KERNEL_CFLAGS = -O3
 ENGINE_CFLAGS_release = -O2
 ENGINE_CFLAGS_asan = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ENGINE_CFLAGS_tsan = -O1 -fsanitize=thread -fno-omit-frame-pointer
+ENGINE_CFLAGS_fuzz = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-Wno-unknown-pragmas
 ENGINE_CFLAGS = -g -std=gnu11 -D_GNU_SOURCE -Isrc -Itest -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wno-missing-field-initializers -Werror -ffp-contract=off -pthread -MMD -MP \
 	$(ENGINE_CFLAGS_$(VARIANT))
@@ -22,7 +27,7 @@ $(B)/%.o: %.c src/sources.mk src/backend/isa.mk
 define ENGINE_ISA_RULE
 $(B)/%.$(1).o: %.c src/sources.mk src/backend/isa.mk
 	@mkdir -p $$(dir $$@)
-	$(ENGINE_CC) $(ENGINE_CFLAGS) -O3 $(ISA_FLAGS_$(1)) -DTQP_ISA=$(1) -c -o $$@ $$<
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(KERNEL_CFLAGS) $(ISA_FLAGS_$(1)) -DTQP_ISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call ENGINE_ISA_RULE,$(isa))))
 
@@ -39,10 +44,22 @@ $(B)/conformance: $(CONFORMANCE_SRCS:%.c=$(B)/%.o) $(B)/libtqp.a
 $(B)/tqp_run: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/bin/*.c))) $(B)/libtqp.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
 
+# A fuzz target with libFuzzer's main, or with one that replays inputs.
+ifeq ($(VARIANT),fuzz)
+KERNEL_CFLAGS = -O1
+FUZZ_MAIN = -fsanitize=fuzzer
+else
+FUZZ_MAIN = $(B)/test/fuzz/replay.o
+$(FUZZ_TARGETS:%=$(B)/%): $(FUZZ_MAIN)
+endif
+$(B)/fuzz_%: $(B)/test/fuzz/fuzz_%.o $(B)/libtqp.a
+	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $< $(FUZZ_MAIN) $(B)/libtqp.a -lm
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PRECIOUS: $(B)/%.o
-.PHONY: unit conformance tqp_run style layers check isolation robust diff fuzz sanitize check-server
+.PHONY: unit conformance tqp_run style layers check isolation robust diff fuzz fuzz-replay fuzz-build
+.PHONY: sanitize tsan-tests
 tqp_run: $(B)/tqp_run
 
 unit: $(UNIT_TESTS:%=$(B)/%) $(B)/tqp_run
@@ -53,10 +70,18 @@ conformance: $(B)/conformance
 	$(B)/conformance
 
 sanitize:
-	$(MAKE) VARIANT=asan unit conformance
+	$(MAKE) VARIANT=asan unit conformance fuzz-replay
 	$(MAKE) VARIANT=tsan tsan-tests
 tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_sort $(B)/test_store
 	$(B)/test_base && $(B)/test_exec && $(B)/test_sort && $(B)/test_store
+
+# SECONDS of each target on its corpus and what it finds; TARGET=fuzz_ir for one.
+fuzz:
+	$(MAKE) VARIANT=fuzz fuzz-build
+	LIMIT=$(or $(SECONDS),60) TARGET=$(TARGET) test/fuzz/run.sh
+fuzz-build: $(FUZZ_TARGETS:%=$(B)/%)
+fuzz-replay: $(FUZZ_TARGETS:%=$(B)/%)
+	@set -e; for t in $(FUZZ_TARGETS); do $(B)/$$t test/fuzz/corpus/$$t; done
 
 style:
 	test/check_style.sh

@@ -93,9 +93,11 @@ static TqpStatus map_segment(int dirfd, const TqpDiskSegment *disk, TqpSegment *
             (void)madvise(map, s->bytes, MADV_HUGEPAGE);
     }
     close(fd);
+    if (status == TQP_OK) /* first: it confirms the number of slots */
+        status = check_segment(s, err);
     if (status == TQP_OK && (s->seen = calloc(1, (size_t)s->nslots + 1)) == NULL)
         status = tqp_error_set(err, TQP_NO_MEMORY, "no memory for \"%s\"", name);
-    return status == TQP_OK ? check_segment(s, err) : status;
+    return status;
 }
 
 /* ---- what the host sees ---- */
