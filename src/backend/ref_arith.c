@@ -268,6 +268,18 @@ void tqp_ref_TO_U32(TqpLane lane, const TqpKernelArgs *args) {
     convert(lane, args, TQP_LANE_U32);
 }
 
+void tqp_ref_INDEX(TqpLane lane, const TqpKernelArgs *args) {
+    TqpInt128 limit = args->imm[1].i;
+    for (uint32_t i = 0; i < args->n; i++) {
+        TqpInt128 x = tqp_ref_get(lane, args->in[0], i).i, at;
+        if (lane == TQP_LANE_I128)
+            at = (TqpInt128)((TqpUint128)x + (TqpUint128)args->imm[0].w);
+        else
+            at = (int64_t)(uint64_t)(x + args->imm[0].i);
+        tqp_ref_put(TQP_LANE_U32, args->out, i, tqp_ref_int(at < 0 || at >= limit ? limit : at));
+    }
+}
+
 void tqp_ref_TO_I64(TqpLane lane, const TqpKernelArgs *args) {
     convert(lane, args, TQP_LANE_I64);
 }

@@ -139,20 +139,47 @@ static uint32_t find_or_add(TqpKeyTable *table, const uint64_t *key, uint64_t ha
     }
 }
 
+/* All slots that a batch is about to look at, then their keys: misses overlap. */
+static void prefetch_batch(const TqpKeyTable *table, const uint64_t *hashes, uint32_t n) {
+    const TqpKeySlot *slots = table->slots.data;
+    for (uint32_t i = 0; i < n; i++)
+        __builtin_prefetch(&slots[position(table, hashes[i])]);
+    if (table->plan->nwords == 1)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        const TqpKeySlot *slot = &slots[position(table, hashes[i])];
+        if (slot->number != 0)
+            __builtin_prefetch(tqp_key_at(table, slot->number - 1));
+    }
+}
+
 TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
                                uint32_t n, uint32_t *numbers) {
     TQP_TRY(tqp_key_table_reserve(table, (uint64_t)table->nkeys + n));
-    const TqpKeySlot *slots = table->slots.data;
-    uint32_t nwords = table->plan->nwords;
+    prefetch_batch(table, hashes, n);
     for (uint32_t i = 0; i < n; i++)
-        __builtin_prefetch(&slots[position(table, hashes[i])]);
-    if (nwords > 1)
-        for (uint32_t i = 0; i < n; i++) {
-            const TqpKeySlot *slot = &slots[position(table, hashes[i])];
-            if (slot->number != 0)
-                __builtin_prefetch(tqp_key_at(table, slot->number - 1));
-        }
-    for (uint32_t i = 0; i < n; i++)
-        numbers[i] = find_or_add(table, words + (size_t)i * nwords, hashes[i]);
+        numbers[i] = find_or_add(table, words + (size_t)i * table->plan->nwords, hashes[i]);
     return TQP_OK;
+}
+
+static uint32_t find(const TqpKeyTable *table, const uint64_t *key, uint64_t hash) {
+    const TqpKeySlot *slots = table->slots.data;
+    uint64_t mask = (UINT64_C(1) << table->bits) - 1;
+    for (uint64_t at = position(table, hash); slots[at].number != 0; at = (at + 1) & mask)
+        if (slots[at].hash == hash &&
+            (table->plan->nwords == 1 ||
+             keys_equal(table->plan, key, tqp_key_at(table, slots[at].number - 1))))
+            return slots[at].number - 1;
+    return table->nkeys;
+}
+
+void tqp_key_table_find(const TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
+                        uint32_t n, uint32_t *numbers) {
+    if (table->nkeys == 0) {
+        memset(numbers, 0, n * sizeof(uint32_t));
+        return;
+    }
+    prefetch_batch(table, hashes, n);
+    for (uint32_t i = 0; i < n; i++)
+        numbers[i] = find(table, words + (size_t)i * table->plan->nwords, hashes[i]);
 }

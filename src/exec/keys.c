@@ -122,23 +122,21 @@ static void pack_values(const TqpKeyPart *part, const void *in, uint32_t n, uint
     }
 }
 
-static void pack_nulls(const TqpKeyPart *part, const uint64_t *valid, uint32_t n, uint32_t nwords,
-                       uint64_t *words) {
+static void pack_null(const TqpKeyPart *part, uint64_t *row) {
     const TqpView empty = tqp_view("", 0);
     uint32_t bits = value_bits(part->slot->lane);
-    for (uint32_t i = 0; i < n; i++) {
-        if (tqp_bitmap_get(valid, i))
-            continue;
-        uint64_t *row = words + (size_t)i * nwords;
-        if (part->slot->lane == TQP_LANE_VIEW)
-            memcpy(row + part->word, &empty, sizeof(empty));
-        else if (bits == 128)
-            row[part->word] = row[part->word + 1] = 0;
-        else
-            row[part->word] &=
-                ~((bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1) << part->shift);
-        row[part->null_word] |= UINT64_C(1) << part->null_shift;
-    }
+    if (part->slot->lane == TQP_LANE_VIEW)
+        memcpy(row + part->word, &empty, sizeof(empty));
+    else if (bits == 128)
+        row[part->word] = row[part->word + 1] = 0;
+    else
+        row[part->word] &=
+            ~((bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1) << part->shift);
+    row[part->null_word] |= UINT64_C(1) << part->null_shift;
+}
+
+static bool may_be_null(const TqpKeyPart *part) {
+    return part->null_word != TQP_NO_WORD && part->slot->valid != TQP_NO_REG;
 }
 
 void tqp_key_pack(const TqpKeyPlan *plan, const TqpTile *tile, const uint32_t *extra,
@@ -150,12 +148,30 @@ void tqp_key_pack(const TqpKeyPlan *plan, const TqpTile *tile, const uint32_t *e
     }
     for (uint32_t k = 0; k < plan->nparts; k++) {
         const TqpKeyPart *part = &plan->parts[k];
-        if (part->null_word != TQP_NO_WORD)
-            pack_nulls(part, tile->regs[part->slot->valid], tile->n, plan->nwords, words);
+        const uint64_t *valid = may_be_null(part) ? tile->regs[part->slot->valid] : NULL;
+        for (uint32_t i = 0; valid != NULL && i < tile->n; i++)
+            if (!tqp_bitmap_get(valid, i))
+                pack_null(part, words + (size_t)i * plan->nwords);
     }
     for (uint32_t i = 0; plan->has_extra && extra != NULL && i < tile->n; i++)
         words[(size_t)i * plan->nwords + plan->extra_word] |= (uint64_t)extra[i]
                                                               << plan->extra_shift;
+}
+
+void tqp_key_pack_columns(const TqpKeyPlan *plan, const TqpColumn *const *columns, uint64_t at,
+                          uint32_t n, uint64_t *words) {
+    memset(words, 0, (size_t)n * plan->nwords * sizeof(uint64_t));
+    for (uint32_t k = 0; k < plan->nparts; k++) {
+        const char *values = columns[k]->values.data;
+        size_t width = tqp_column_width(columns[k]->slot.lane);
+        pack_values(&plan->parts[k], values + at * width, n, plan->nwords, words);
+    }
+    for (uint32_t k = 0; k < plan->nparts; k++) {
+        const uint8_t *valid = columns[k]->valid.data;
+        for (uint32_t i = 0; may_be_null(&plan->parts[k]) && valid != NULL && i < n; i++)
+            if (!valid[at + i])
+                pack_null(&plan->parts[k], words + (size_t)i * plan->nwords);
+    }
 }
 
 void tqp_key_unpack(const TqpKeyPlan *plan, uint32_t k, const uint64_t *words, uint32_t n,

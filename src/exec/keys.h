@@ -33,6 +33,9 @@ TqpStatus tqp_key_plan(TqpKeyPlan *plan, TqpArena *arena, uint32_t nslots, const
 /* words[n * nwords] of all n rows of the tile; extra may be NULL.  Unselected rows: arbitrary. */
 void tqp_key_pack(const TqpKeyPlan *plan, const TqpTile *tile, const uint32_t *extra,
                   uint64_t *words);
+/* Likewise rows [at, at + n) of finished columns, one per part; a MASK column's part is U8. */
+void tqp_key_pack_columns(const TqpKeyPlan *plan, const TqpColumn *const *columns, uint64_t at,
+                          uint32_t n, uint64_t *words);
 /* Key k of n rows of words, into rows [at, at + n) of the column. */
 void tqp_key_unpack(const TqpKeyPlan *plan, uint32_t k, const uint64_t *words, uint32_t n,
                     TqpColumn *column, uint64_t at);
@@ -67,6 +70,10 @@ void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uin
 #define TQP_KEY_BATCH 256u
 TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
                                uint32_t n, uint32_t *numbers) TQP_NODISCARD;
+
+/* numbers[i] of the i-th key; table->nkeys when the table lacks it.  n <= TQP_KEY_BATCH */
+void tqp_key_table_find(const TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
+                        uint32_t n, uint32_t *numbers);
 
 static inline const uint64_t *tqp_key_at(const TqpKeyTable *table, uint32_t number) {
     return (const uint64_t *)table->keys.data + (size_t)number * table->plan->nwords;

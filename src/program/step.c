@@ -8,6 +8,9 @@ static const char *const step_names[TQP_STEP_COUNT] = {
     [TQP_STEP_LOAD] = "load",
     [TQP_STEP_FILTER] = "filter",
     [TQP_STEP_BOUND] = "bound",
+    [TQP_STEP_PROBE] = "probe",
+    [TQP_STEP_MATCH] = "match",
+    [TQP_STEP_FETCH] = "fetch",
 };
 
 /* One bit per lane. */

@@ -47,6 +47,17 @@ static void prepare_base(Case *c) {
     c->args.imm[0].i = random_below(&c->random, 1000000);
 }
 
+/* About as many rows inside as outside: the array begins at one of the values. */
+static void prepare_index(Case *c) {
+    static const int64_t limits[] = {0, 1, 100, 70000, UINT32_MAX - 2};
+    c->args.imm[0] = scalar_random(c, c->lane);
+    if (c->lane == TQP_LANE_I128)
+        c->args.imm[0].w = (TqpInt128)(0 - (TqpUint128)c->args.imm[0].w);
+    else
+        c->args.imm[0].i = (int64_t)(0 - (uint64_t)c->args.imm[0].i);
+    c->args.imm[1].i = limits[random_below(&c->random, 5)];
+}
+
 /* ---- tables and sets ---- */
 
 static void prepare_table(Case *c) {
@@ -487,6 +498,8 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U16, ROWS_ALL, 2, prepare_shift, restrict_to_target},
     [TQP_STEP_TO_U32] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_shift, restrict_to_target},
+    [TQP_STEP_INDEX] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_index, NULL},
     [TQP_STEP_TO_I64] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
     [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE},

@@ -41,6 +41,33 @@ typedef TqpUint128 WrapI128;
 #undef EXPR
 #undef IMM
 
+typedef struct IndexImm {
+    uint64_t add, limit;
+} IndexImm;
+typedef struct WideIndexImm {
+    TqpUint128 add, limit;
+} WideIndexImm;
+
+#define OP   INDEX
+#define TO   U32
+#define IMM  (IndexImm){(uint64_t)args->imm[0].i, (uint64_t)args->imm[1].i}
+#define EXPR (uint64_t) x + imm.add < imm.limit ? (uint64_t)x + imm.add : imm.limit
+#include "backend/cpu/each_code.inc"
+#define LANE I64
+#include TEMPLATE
+#undef LANE
+#undef EXPR
+#undef IMM
+#define IMM  (WideIndexImm){(TqpUint128)args->imm[0].w, (TqpUint128)args->imm[1].i}
+#define EXPR (TqpUint128) x + imm.add < imm.limit ? (TqpUint128)x + imm.add : imm.limit
+#define LANE I128
+#include TEMPLATE
+#undef LANE
+#undef EXPR
+#undef IMM
+#undef TO
+#undef OP
+
 #define OP   TO_F64
 #define TO   F64
 #define IMM  args->imm[0].i
