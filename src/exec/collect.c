@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/map.h"
 #include "exec/memory.h"
 
 static TqpStatus collect_begin(TqpRun *run) {
@@ -85,8 +86,10 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
     const TqpSink *sink = &run->pipeline->sink;
     const uint64_t *keep = tile->sel;
     uint32_t n = tile->selected;
-    if (collect->stop_early && state->nrows - state->morsel_start >= collect->need)
+    if (collect->stop_early && state->nrows - state->morsel_start >= collect->need) {
+        tile->done = true;
         return TQP_OK;
+    }
     TQP_TRY(tqp_collect_reserve(run, state, n, tile->stop));
     for (uint32_t c = 0; c < sink->ncolumns; c++) {
         TqpColumn *column = &state->columns[c];
@@ -258,10 +261,9 @@ static TqpStatus gather(const void *in, size_t width, const uint32_t *rows, uint
     return TQP_OK;
 }
 
-static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n, const TqpColumn *in,
-                                TqpColumn *out) {
-    const TqpSink *sink = &run->pipeline->sink;
-    for (uint32_t c = 0; c < sink->noutputs; c++) {
+static TqpStatus gather_columns(TqpRun *run, const uint32_t *rows, uint64_t n, uint32_t ncolumns,
+                                const TqpColumn *in, TqpColumn *out) {
+    for (uint32_t c = 0; c < ncolumns; c++) {
         bool nullable = in[c].valid.data != NULL;
         TQP_TRY(tqp_column_alloc(&out[c], run->query->broker, &in[c].slot, nullable, n));
         TQP_TRY(gather(in[c].values.data, tqp_column_width(in[c].slot.lane), rows, n,
@@ -299,7 +301,7 @@ static TqpStatus sort_rows(TqpRun *run, const Pieces *all, const TqpColumn *colu
 }
 
 static TqpStatus sorted_output(TqpRun *run, const Pieces *all, uint64_t from, uint64_t n,
-                               TqpColumn *out) {
+                               uint32_t ncolumns, TqpColumn *out) {
     const TqpSink *sink = &run->pipeline->sink;
     TqpColumn *in = tqp_arena_zalloc(&run->arena, (sink->ncolumns + 1) * sizeof(TqpColumn));
     if (in == NULL)
@@ -313,7 +315,7 @@ static TqpStatus sorted_output(TqpRun *run, const Pieces *all, uint64_t from, ui
     if (status == TQP_OK)
         status = sort_rows(run, all, in, order.data);
     if (status == TQP_OK)
-        status = gather_columns(run, (const uint32_t *)order.data + from, n, in, out);
+        status = gather_columns(run, (const uint32_t *)order.data + from, n, ncolumns, in, out);
     tqp_buffer_free(&order);
     free_columns(in, sink->ncolumns);
     return status;
@@ -328,16 +330,20 @@ static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
     from = from < all.nrows ? from : all.nrows;
     uint64_t to = collect->need < all.nrows ? collect->need : all.nrows;
     uint64_t n = to > from ? to - from : 0;
-    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (sink->noutputs + 1) * sizeof(TqpColumn));
+    bool is_build = sink->map.kind != TQP_MAP_NONE;
+    uint32_t ncolumns = is_build ? sink->ncolumns : sink->noutputs;
+    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (ncolumns + 1) * sizeof(TqpColumn));
     if (columns == NULL)
         return tqp_exec_arena_status(&run->arena);
     TqpStatus status = sink->nsort > 0 && n > 0
-                           ? sorted_output(run, &all, from, n, columns)
-                           : concat_columns(&all, from, n, sink->noutputs, columns);
+                           ? sorted_output(run, &all, from, n, ncolumns, columns)
+                           : concat_columns(&all, from, n, ncolumns, columns);
+    if (status == TQP_OK && is_build)
+        return tqp_build_make(run->build, run, n, columns);
     if (status == TQP_OK)
         return tqp_result_build(result, run->query->broker, n, sink->noutputs, columns,
                                 &run->leader);
-    free_columns(columns, sink->noutputs);
+    free_columns(columns, ncolumns);
     return status;
 }
 

@@ -46,6 +46,10 @@ static const uint64_t *load_mask(TileLoad *load, const uint64_t *bits, void *out
     TqpTile *tile = load->tile;
     const uint64_t *data = bits + tile->start / 64;
     tile->bytes += tile->n / 8;
+    if (tile->repeats) {
+        tqp_tile_gather_mask(data, tile->positions, tile->n, out);
+        return out;
+    }
     if (tile->positions != NULL) {
         uint32_t count = 0;
         tqp_tile_kernel(tile, TQP_STEP_COMPRESS_MASK, TQP_LANE_MASK, tile->rows, out, data, NULL,

@@ -85,26 +85,17 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
     const TqpRowGroup *group = &run->source->groups[morsel->group];
     uint32_t tile_rows = run->query->backend->tile_rows;
     tile->morsel = m;
-    for (uint32_t done = 0; done < morsel->rows; done += tile_rows) {
+    tile->state = state;
+    tile->done = false;
+    for (uint32_t done = 0; done < morsel->rows && !tile->done; done += tile_rows) {
         uint32_t left = morsel->rows - done;
         if (atomic_load_explicit(&run->enough, memory_order_relaxed))
             return TQP_OK; /* all rows wanted come before this morsel */
         if (tqp_stop_asked(tile->stop))
             return TQP_CANCELLED;
-        tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows);
-        if (tile->flags != 0)
-            break;
-        if (tile->selected == 0)
-            continue;
-        uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
-        TQP_TRY(run->ops->tile(run, state, tile));
-        tile->sink.rows_in += tile->selected;
-        if (tile->steps != NULL)
-            tile->sink.ns += tqp_exec_clock_ns() - before;
+        TQP_TRY(tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows));
     }
-    if (run->ops->morsel_end != NULL && tile->flags == 0)
-        TQP_TRY(run->ops->morsel_end(run, state, m));
-    return tqp_exec_flags_status(tile->flags);
+    return run->ops->morsel_end != NULL ? run->ops->morsel_end(run, state, m) : TQP_OK;
 }
 
 static TqpStatus run_state(TqpRun *run, int worker, uint32_t state) {
@@ -119,7 +110,7 @@ static TqpStatus work(TqpTeam *team, int worker, void *arg) {
     TqpRun *run = arg;
     const TqpStop stop = {team, worker, NULL};
     TqpTile *tile = &run->tiles[worker];
-    TQP_TRY(tqp_tile_init(tile, run->query, run->pipeline));
+    TQP_TRY(tqp_tile_init(tile, run));
     tile->stop = &stop;
     uint32_t end = run->fixed ? run->nstates : run->nmorsels;
     while (!tqp_team_should_stop(team, worker) && !atomic_load(&run->enough)) {
@@ -164,34 +155,34 @@ static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
     uint64_t before = tqp_exec_clock_ns();
     TQP_TRY(run->ops->finish(run, result));
     run->stats->sink.ns += tqp_exec_clock_ns() - before;
-    run->stats->rows_out = run->stats->sink.rows_out = result->nrows;
+    run->stats->rows_out = run->stats->sink.rows_out =
+        run->pipeline->sink.map.kind != TQP_MAP_NONE ? run->build->nrows : result->nrows;
     return TQP_OK;
 }
 
-TqpStatus tqp_exec_pipeline(TqpQuery *query, const TqpPipeline *pipeline, const TqpRelation *source,
-                            TqpPipelineStats *stats, TqpResult *result) {
-    TqpRun run = {.query = query, .pipeline = pipeline, .source = source, .stats = stats};
-    run.leader.poll = query->poll;
+TqpStatus tqp_exec_pipeline(TqpRun *run, TqpResult *result) {
+    TqpQuery *query = run->query;
     uint64_t begin = tqp_exec_clock_ns();
-    tqp_arena_init(&run.arena, query->broker);
-    TqpStatus status = make_morsels(&run);
+    run->leader.poll = query->poll;
+    tqp_arena_init(&run->arena, query->broker);
+    TqpStatus status = make_morsels(run);
     if (status == TQP_OK) {
-        choose_workers(&run);
-        run.tiles = tqp_arena_zalloc(&run.arena, (size_t)run.nworkers * sizeof(TqpTile));
-        status = run.tiles != NULL ? TQP_OK : tqp_exec_arena_status(&run.arena);
+        choose_workers(run);
+        run->tiles = tqp_arena_zalloc(&run->arena, (size_t)run->nworkers * sizeof(TqpTile));
+        status = run->tiles != NULL ? TQP_OK : tqp_exec_arena_status(&run->arena);
     }
     if (status == TQP_OK) {
-        run.ops = sink_ops(&pipeline->sink);
-        status = run.ops->begin(&run);
+        run->ops = sink_ops(&run->pipeline->sink);
+        status = run->ops->begin(run);
         if (status == TQP_OK)
-            status = scan_and_finish(&run, result);
-        run.ops->release(&run);
-        for (int w = 0; w < run.nworkers; w++)
-            tqp_tile_free(&run.tiles[w]);
+            status = scan_and_finish(run, result);
+        run->ops->release(run);
+        for (int w = 0; w < run->nworkers; w++)
+            tqp_tile_free(&run->tiles[w]);
     }
-    if (run.nworkers > query->threads_used)
-        query->threads_used = run.nworkers;
-    tqp_arena_free(&run.arena);
-    stats->ns += tqp_exec_clock_ns() - begin;
+    if (run->nworkers > query->threads_used)
+        query->threads_used = run->nworkers;
+    tqp_arena_free(&run->arena);
+    run->stats->ns += tqp_exec_clock_ns() - begin;
     return status;
 }

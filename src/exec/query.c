@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exec/run.h"
+#include "exec/source.h"
 
 static TqpStatus alloc_stats(TqpQuery *query, const TqpProgram *program) {
     query->stats = calloc(program->npipelines, sizeof(TqpPipelineStats));
@@ -30,6 +30,8 @@ static const char *explain(TqpStatus status) {
         return "a value is out of its type's range";
     case TQP_DIV_BY_ZERO:
         return "division by zero";
+    case TQP_CARDINALITY:
+        return "a scalar subquery gave more than one row";
     case TQP_MEMORY_LIMIT:
         return "the query needs more than its memory limit";
     case TQP_CANCELLED:
@@ -39,19 +41,60 @@ static const char *explain(TqpStatus status) {
     }
 }
 
-static TqpStatus run_pipelines(TqpQuery *query, const TqpProgram *program,
-                               const TqpRelation *const *rels, uint32_t nrels, TqpResult *results) {
-    for (uint32_t p = 0; p < program->npipelines; p++) {
-        const TqpPipeline *pipeline = &program->pipelines[p];
-        uint32_t s = pipeline->nsources > 0 ? pipeline->sources[0] : 0;
-        bool from_result = pipeline->source_kind == TQP_SOURCE_RESULT;
-        if (from_result ? s >= p : s >= nrels)
-            return tqp_error_set(&query->error, TQP_INVALID, "pipeline %u reads no such source %u",
-                                 p, s);
-        const TqpRelation *source = from_result ? &results[s].rel : rels[s];
-        TQP_TRY(tqp_exec_pipeline(query, pipeline, source, &query->stats[p], &results[p]));
+/* What the pipelines of one execution have made so far. */
+typedef struct Made {
+    TqpResult *results; /* npipelines */
+    TqpBuild *builds;   /* npipelines */
+    uint32_t *last;     /* tqp_source_lifetimes */
+} Made;
+
+static void free_made(Made *made, uint32_t npipelines, uint32_t p) {
+    for (uint32_t q = 0; q < npipelines; q++) {
+        if (p < npipelines && (q > p || made->last[q] > p))
+            continue;
+        tqp_result_free(&made->results[q]);
+        tqp_build_free(&made->builds[q]);
     }
-    return TQP_OK;
+}
+
+static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32_t p,
+                              const TqpRelation *const *rels, uint32_t nrels, Made *made) {
+    TqpArena arena;
+    TqpRelation joined;
+    TqpRun run = {.query = query,
+                  .pipeline = &program->pipelines[p],
+                  .builds = made->builds,
+                  .nbuilds = p,
+                  .build = &made->builds[p],
+                  .stats = &query->stats[p]};
+    tqp_arena_init(&arena, query->broker);
+    TqpStatus status = tqp_source_open(program, p, rels, nrels, made->results, &arena, &joined,
+                                       &run.source);
+    if (status == TQP_OK)
+        status = tqp_exec_pipeline(&run, &made->results[p]);
+    tqp_arena_free(&arena);
+    if (status == TQP_INVALID)
+        tqp_error_set(&query->error, status, "pipeline %u is malformed", p);
+    return status;
+}
+
+static TqpStatus run_pipelines(TqpQuery *query, const TqpProgram *program,
+                               const TqpRelation *const *rels, uint32_t nrels, Made *made) {
+    uint32_t last = program->npipelines - 1;
+    tqp_source_lifetimes(program, made->last);
+    for (uint32_t p = 0; p <= last; p++) {
+        TQP_TRY(run_pipeline(query, program, p, rels, nrels, made));
+        if (p < last)
+            free_made(made, program->npipelines, p);
+    }
+    return program->pipelines[last].sink.map.kind == TQP_MAP_NONE ? TQP_OK : TQP_INVALID;
+}
+
+static TqpStatus alloc_made(Made *made, const TqpProgram *program) {
+    made->results = calloc(program->npipelines, sizeof(TqpResult));
+    made->builds = calloc(program->npipelines, sizeof(TqpBuild));
+    made->last = calloc(program->npipelines, sizeof(uint32_t));
+    return made->results && made->builds && made->last ? TQP_OK : TQP_NO_MEMORY;
 }
 
 TqpStatus tqp_exec_run(TqpQuery *query, const TqpProgram *program, const TqpRelation *const *rels,
@@ -62,18 +105,22 @@ TqpStatus tqp_exec_run(TqpQuery *query, const TqpProgram *program, const TqpRela
     tqp_query_free_stats(query, program);
     if (program->npipelines == 0)
         return tqp_error_set(&query->error, TQP_INVALID, "the program has no pipeline");
-    TqpResult *results = calloc(program->npipelines, sizeof(TqpResult));
-    TqpStatus status = results != NULL ? alloc_stats(query, program) : TQP_NO_MEMORY;
+    Made made = {0};
+    TqpStatus status = alloc_made(&made, program);
     if (status == TQP_OK)
-        status = run_pipelines(query, program, rels, nrels, results);
+        status = alloc_stats(query, program);
+    if (status == TQP_OK)
+        status = run_pipelines(query, program, rels, nrels, &made);
     if (status == TQP_OK) {
-        *result = results[program->npipelines - 1];
-        memset(&results[program->npipelines - 1], 0, sizeof(TqpResult));
+        *result = made.results[program->npipelines - 1];
+        memset(&made.results[program->npipelines - 1], 0, sizeof(TqpResult));
     } else if (query->error.status == TQP_OK) {
         tqp_error_set(&query->error, status, "%s", explain(status));
     }
-    for (uint32_t p = 0; results != NULL && p < program->npipelines; p++)
-        tqp_result_free(&results[p]);
-    free(results);
+    if (made.results != NULL && made.builds != NULL)
+        free_made(&made, program->npipelines, program->npipelines);
+    free(made.results);
+    free(made.builds);
+    free(made.last);
     return status;
 }

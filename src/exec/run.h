@@ -9,6 +9,7 @@
 #ifndef TQP_EXEC_RUN_H
 #define TQP_EXEC_RUN_H
 
+#include "exec/map.h"
 #include "exec/tile.h"
 
 typedef struct TqpMorsel {
@@ -45,6 +46,9 @@ typedef struct TqpRun {
     TqpStop leader;        /* between teams */
     TqpArena arena;        /* of the leader: descriptors */
     TqpPipelineStats *stats;
+    const TqpBuild *builds; /* of the pipelines before this one */
+    uint32_t nbuilds;
+    TqpBuild *build; /* what a COLLECT sink with a map makes */
     const TqpSinkOps *ops;
     void *sink; /* owned by ops, in the arena */
 } TqpRun;
@@ -58,8 +62,10 @@ TqpStatus tqp_exec_flags_status(uint32_t flags) TQP_NODISCARD;
 /* Status of an arena allocation that returned NULL. */
 TqpStatus tqp_exec_arena_status(const TqpArena *arena) TQP_NODISCARD;
 
-/* pipeline.c: run one pipeline; on success *result holds what its sink produced. */
-TqpStatus tqp_exec_pipeline(TqpQuery *query, const TqpPipeline *pipeline, const TqpRelation *source,
-                            TqpPipelineStats *stats, TqpResult *result) TQP_NODISCARD;
+/*
+ * pipeline.c: run one pipeline; run->query, pipeline, source, builds, build and stats are set.  On
+ * success *result, or *run->build, holds what its sink produced.
+ */
+TqpStatus tqp_exec_pipeline(TqpRun *run, TqpResult *result) TQP_NODISCARD;
 
 #endif

@@ -1,5 +1,6 @@
 /* The register file and the loop over a pipeline's steps. */
-#include "exec/tile.h"
+#include "exec/probe.h"
+#include "exec/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,11 @@ static void *carve(char **next, size_t bytes) {
     return p;
 }
 
-TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline *pipeline) {
+TqpStatus tqp_tile_init(TqpTile *tile, TqpRun *run) {
+    const TqpQuery *query = run->query;
+    const TqpPipeline *pipeline = run->pipeline;
     memset(tile, 0, sizeof(*tile));
+    tile->run = run;
     tile->pipeline = pipeline;
     tile->backend = query->backend;
     uint32_t rows = query->backend->tile_rows;
@@ -68,10 +72,12 @@ TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query, const TqpPipeline 
         tile->bufs[r] = carve(&next, register_bytes((TqpLane)pipeline->reg_lanes[r], rows));
         tile->regs[r] = tile->bufs[r];
     }
-    return TQP_OK;
+    tqp_arena_init(&tile->arena, query->broker);
+    return tqp_probe_init(tile);
 }
 
 void tqp_tile_free(TqpTile *tile) {
+    tqp_arena_free(&tile->arena);
     tqp_buffer_free(&tile->memory);
 }
 
@@ -117,25 +123,36 @@ static void compress_register(TqpTile *tile, uint16_t reg, uint32_t n, const uin
     tile->regs[reg] = tile->bufs[reg];
 }
 
-/* Keep only the selected rows in the live registers, and remember which rows of the tile they are.
- */
-static void compact(TqpTile *tile, const TqpStep *step) {
-    bool first = tile->positions == NULL;
+/* Which rows of the tile are left; of pairs only the positions matter. */
+static void note_positions(TqpTile *tile, const uint32_t *kept, uint32_t count) {
+    const TqpScalar none = {.i = 0};
+    if (tile->owners != NULL)
+        tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->owners, tile->owners,
+                        kept, NULL, none, NULL);
+    if (tile->positions == NULL) {
+        memcpy(tile->origin_sel, tile->sel, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
+        return;
+    }
+    tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->position_buf, tile->positions,
+                    kept, NULL, none, NULL);
+    if (tile->repeats)
+        return;
+    memset(tile->origin_sel, 0, tqp_bitmap_words(tile->rows) * sizeof(uint64_t));
+    for (uint32_t i = 0; i < count; i++)
+        tqp_bitmap_set(tile->origin_sel, tile->position_buf[i]);
+}
+
+/* Keep only the selected rows in the live registers and `out`. */
+static void compact(TqpTile *tile, const TqpStep *step, uint16_t out) {
     uint32_t n = tile->n, count = 0;
-    uint32_t *kept = first ? tile->position_buf : tile->scratch;
+    uint32_t *kept = tile->positions == NULL ? tile->position_buf : tile->scratch;
     tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, kept, tile->sel, NULL, NULL,
                     (TqpScalar){.i = 0}, &count);
     for (uint32_t k = 0; k < step->nlive; k++)
         compress_register(tile, step->live[k], n, kept);
-    if (first) {
-        memcpy(tile->origin_sel, tile->sel, tqp_bitmap_words(n) * sizeof(uint64_t));
-    } else {
-        tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->position_buf,
-                        tile->positions, kept, NULL, (TqpScalar){.i = 0}, NULL);
-        memset(tile->origin_sel, 0, tqp_bitmap_words(tile->rows) * sizeof(uint64_t));
-        for (uint32_t i = 0; i < count; i++)
-            tqp_bitmap_set(tile->origin_sel, tile->position_buf[i]);
-    }
+    if (out != TQP_NO_REG)
+        compress_register(tile, out, n, kept);
+    note_positions(tile, kept, count);
     tile->positions = tile->position_buf;
     tile->n = tile->selected;
     tile->sel = NULL;
@@ -153,7 +170,7 @@ static uint32_t count_rows(TqpTile *tile, const uint64_t *mask) {
     return count;
 }
 
-static void filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask, uint16_t out) {
     if (mask == NULL)
         return;
     if (tile->sel == NULL)
@@ -165,7 +182,7 @@ static void filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
     if (tile->selected == tile->n)
         tile->sel = NULL;
     else if (tile->selected > 0 && is_worth_compacting(tile, step))
-        compact(tile, step);
+        compact(tile, step, out);
 }
 
 static void run_kernel(TqpTile *tile, const TqpStep *step) {
@@ -203,37 +220,83 @@ static void begin_selection(TqpTile *tile) {
         tile->sel = tile->sel_buf;
 }
 
-void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows) {
+/* Everything but PROBE and MATCH, which move through the steps themselves. */
+static void run_step(TqpTile *tile, const TqpStep *step) {
+    if (step->op == TQP_STEP_LOAD)
+        tqp_tile_load(tile, step);
+    else if (step->op == TQP_STEP_FILTER)
+        tqp_tile_filter(tile, step, tile->regs[step->in[0]], TQP_NO_REG);
+    else if (step->op == TQP_STEP_BOUND)
+        tqp_tile_filter(tile, step, tqp_topn_filter(tile, step), TQP_NO_REG);
+    else if (step->op == TQP_STEP_FETCH)
+        tqp_tile_fetch(tile, step);
+    else
+        run_kernel(tile, step);
+}
+
+static void add_stats(TqpTile *tile, uint32_t s, uint32_t rows_in, uint64_t *before) {
+    uint64_t now = tqp_exec_clock_ns();
+    tile->steps[s].rows_in += rows_in;
+    tile->steps[s].rows_out += tile->selected;
+    tile->steps[s].ns += now - *before;
+    *before = now;
+}
+
+static TqpStatus finish_tile(TqpTile *tile, uint32_t end) {
+    if (tile->flags != 0)
+        return tqp_exec_flags_status(tile->flags);
+    if (tile->selected == 0)
+        return TQP_OK;
+    if (end < tile->pipeline->nsteps) {
+        tqp_pairs_note(tile, &tile->pipeline->steps[end]);
+        return TQP_OK;
+    }
+    uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+    TQP_TRY(tile->run->ops->tile(tile->run, tile->state, tile));
+    tile->sink.rows_in += tile->selected;
+    if (tile->steps != NULL)
+        tile->sink.ns += tqp_exec_clock_ns() - before;
+    return TQP_OK;
+}
+
+TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) {
     const TqpPipeline *pipeline = tile->pipeline;
+    uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+    for (uint32_t s = from; s < end && tile->selected > 0; s++) {
+        const TqpStep *step = &pipeline->steps[s];
+        uint32_t rows_in = tile->selected;
+        if (step->op == TQP_STEP_PROBE) {
+            const TqpProbe *probe = step->aux;
+            bool pairs = false;
+            TQP_TRY(tqp_probe_run(tile, s, &pairs));
+            if (pairs && probe->kind == TQP_PROBE_PAIRS)
+                return tqp_pairs_run(tile, s, end, before);
+            if (pairs) {
+                TQP_TRY(tqp_pairs_any(tile, s, before));
+                before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+                s = probe->end;
+                continue;
+            }
+        } else {
+            run_step(tile, step);
+        }
+        if (tile->steps != NULL)
+            add_stats(tile, s, rows_in, &before);
+    }
+    return finish_tile(tile, end);
+}
+
+TqpStatus tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows) {
     tile->group = group;
     tile->start = start;
     tile->rows = tile->n = rows;
     tile->positions = NULL;
     tile->nahead = 0;
+    tile->repeats = false;
     begin_selection(tile);
     if (group->from_heap)
         tile->rows_heap += tile->selected;
     else
         tile->rows_cache += tile->selected;
-
-    uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
-    for (uint32_t s = 0; s < pipeline->nsteps && tile->selected > 0; s++) {
-        const TqpStep *step = &pipeline->steps[s];
-        uint32_t rows_in = tile->selected;
-        if (step->op == TQP_STEP_LOAD)
-            tqp_tile_load(tile, step);
-        else if (step->op == TQP_STEP_FILTER)
-            filter(tile, step, tile->regs[step->in[0]]);
-        else if (step->op == TQP_STEP_BOUND)
-            filter(tile, step, tqp_topn_filter(tile, step));
-        else
-            run_kernel(tile, step);
-        if (tile->steps != NULL) {
-            uint64_t now = tqp_exec_clock_ns();
-            tile->steps[s].rows_in += rows_in;
-            tile->steps[s].rows_out += tile->selected;
-            tile->steps[s].ns += now - before;
-            before = now;
-        }
-    }
+    return tqp_tile_steps(tile, 0, tile->pipeline->nsteps);
 }

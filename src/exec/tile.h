@@ -1,10 +1,13 @@
 /*
  * One worker's tile: the register file, the selection, and the machine that runs a pipeline's steps
- * over consecutive tiles of a row group.
+ * and its sink over consecutive tiles of a row group.
  *
  * A register is a pointer: into a column when a LOAD needs no conversion, else into the register's
  * own buffer.  When a FILTER leaves few rows, the live registers are compressed, `positions` keeps
  * the rows of the tile that are left, and later LOADs gather; n counts what registers hold.
+ *
+ * A PROBE that finds several rows replaces the tile by one of pairs, as often as it takes, and each
+ * time runs the rest of the pipeline (pairs.c): `positions` may repeat rows then.
  */
 #ifndef TQP_EXEC_TILE_H
 #define TQP_EXEC_TILE_H
@@ -12,7 +15,13 @@
 #include "base/bitmap.h"
 #include "exec/exec.h"
 
+struct TqpRun;
+struct TqpProbeState;
+
 typedef struct TqpTile {
+    struct TqpRun *run;
+    uint32_t state; /* of the sink, to be fed */
+    bool done;      /* set by the sink: it needs no more rows of this morsel */
     const TqpPipeline *pipeline;
     const TqpBackend *backend;
     const TqpRowGroup *group;
@@ -23,6 +32,9 @@ typedef struct TqpTile {
     const uint64_t *sel;       /* over n; NULL = all */
     uint32_t selected;         /* rows under sel */
     const uint32_t *positions; /* n rows of the tile after compaction; NULL before */
+    bool repeats;              /* positions are of pairs: in order, but the same row may repeat */
+    uint32_t *owners;          /* below a PROBE_ANY: of each row, the row that probed; or NULL */
+    struct TqpProbeState *any; /* below a PROBE_ANY: its state */
     const void **regs;
     void **bufs;                   /* each register's own memory, tile_rows values */
     uint64_t *sel_buf;             /* selection made by FILTER */
@@ -40,21 +52,42 @@ typedef struct TqpTile {
     TqpStepStats *steps; /* nsteps, or NULL */
     TqpStepStats sink;
     TqpBuffer memory;
+    TqpArena arena;                /* of the worker: states of PROBE steps */
+    struct TqpProbeState **probes; /* per step; NULL where it is no PROBE */
     const TqpStop *stop; /* the worker's */
 } TqpTile;
 
-TqpStatus tqp_tile_init(TqpTile *tile, const TqpQuery *query,
-                        const TqpPipeline *pipeline) TQP_NODISCARD;
+TqpStatus tqp_tile_init(TqpTile *tile, struct TqpRun *run) TQP_NODISCARD;
 void tqp_tile_free(TqpTile *tile);
 
-/* Run all steps over rows [start, start + rows) of the group; tile->selected rows survive. */
-void tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start, uint32_t rows);
+/*
+ * Run all steps over rows [start, start + rows) of the group, and the sink over those that survive.
+ */
+TqpStatus tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start,
+                       uint32_t rows) TQP_NODISCARD;
+/*
+ * Run the steps [from, end); then the sink, or, when `end` is the MATCH of the PROBE_ANY around,
+ * note what matched.
+ */
+TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) TQP_NODISCARD;
+
+/*
+ * Drop the rows that the mask (over n, bits past n are 0) leaves out, as FILTER does.  out:
+ * a register that the step defines, or TQP_NO_REG.
+ */
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask, uint16_t out);
 
 /* BOUND's rows among the selected ones, in guard_buf; NULL = all (topn.c). */
 const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step);
 
 /* LOAD, under the tile's compaction if any (load.c). */
 void tqp_tile_load(TqpTile *tile, const TqpStep *step);
+
+/* FETCH (fetch.c). */
+void tqp_tile_fetch(TqpTile *tile, const TqpStep *step);
+
+/* Bits in[rows[i]], in order. */
+void tqp_tile_gather_mask(const uint64_t *in, const uint32_t *rows, uint32_t n, uint64_t *out);
 
 /*
  * Rows under the selection and the given MASK registers (TQP_NO_REG: none): NULL = all, one of the
