@@ -18,6 +18,7 @@
 
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/optimizer.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
@@ -35,6 +36,15 @@ static inline int tqp_compat_table_count(const Query *query) {
         count += kind != RTE_RESULT;
     }
     return count;
+}
+
+/* The node with columns of joins replaced by what they stand for. */
+static inline Node *tqp_compat_flatten_joins(Query *query, Node *node) {
+#if PG_VERSION_NUM >= 160000
+    return flatten_join_alias_vars(NULL, query, node);
+#else
+    return flatten_join_alias_vars(query, node);
+#endif
 }
 
 /* May the current user execute this function? */

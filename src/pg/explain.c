@@ -5,6 +5,7 @@
 
 #include "commands/explain.h"
 #include "nodes/extensible.h"
+#include "utils/lsyscache.h"
 
 #include "pg/compat.h"
 #include "pg/planner.h"
@@ -113,13 +114,40 @@ static void show_pipeline(const TqpScanState *s, uint32 i, StringInfo out, Expla
         show_step(p, step, stats, out, es);
 }
 
-static void show_cache(const TqpPinStats *pin, ExplainState *es) {
-    ExplainPropertyUInteger("Blocks From Cache", NULL, pin->blocks_cached, es);
-    ExplainPropertyUInteger("Blocks From Heap", NULL, pin->blocks_heap, es);
-    if (pin->blocks_page_lsn > 0)
-        ExplainPropertyUInteger("Blocks Validated By Page", NULL, pin->blocks_page_lsn, es);
-    if (pin->loaded)
+static void add_stats(TqpPinStats *total, const TqpPinStats *pin) {
+    total->blocks_cached += pin->blocks_cached;
+    total->blocks_heap += pin->blocks_heap;
+    total->blocks_page_lsn += pin->blocks_page_lsn;
+    total->loaded |= pin->loaded;
+}
+
+/* Each table by its name, when there are several. */
+static void show_relations(const TqpScanState *s, ExplainState *es) {
+    StringInfoData lines;
+    ListCell *lc;
+    initStringInfo(&lines);
+    foreach (lc, s->plan.relations) {
+        const TqpPinStats *pin = &s->run.pins[foreach_current_index(lc)]->stats;
+        const char *name = get_rel_name(((TqpPlanRelation *)lfirst(lc))->relid);
+        appendStringInfo(&lines, "%d %s: blocks from cache %u, from heap %u\n",
+                         foreach_current_index(lc), name != NULL ? name : "?", pin->blocks_cached,
+                         pin->blocks_heap);
+    }
+    show_lines("Relations", lines.data, es);
+}
+
+static void show_cache(const TqpScanState *s, ExplainState *es) {
+    TqpPinStats total = {0};
+    for (uint32 i = 0; i < s->run.npins; i++)
+        add_stats(&total, &s->run.pins[i]->stats);
+    ExplainPropertyUInteger("Blocks From Cache", NULL, total.blocks_cached, es);
+    ExplainPropertyUInteger("Blocks From Heap", NULL, total.blocks_heap, es);
+    if (total.blocks_page_lsn > 0)
+        ExplainPropertyUInteger("Blocks Validated By Page", NULL, total.blocks_page_lsn, es);
+    if (total.loaded)
         ExplainPropertyBool("Cache Loaded", true, es);
+    if (s->run.npins > 1)
+        show_relations(s, es);
 }
 
 static void show_times(const TqpScanState *s, ExplainState *es) {
@@ -140,8 +168,7 @@ static void show_execution(const TqpScanState *s, ExplainState *es) {
             ExplainPropertyFloat("Replay Time", "ms", s->replay_ms, 3, es);
         return;
     }
-    if (s->run.pin != NULL)
-        show_cache(&s->run.pin->stats, es);
+    show_cache(s, es);
     if (s->run.program != NULL && s->run.query.stats != NULL) {
         initStringInfo(&lines);
         for (uint32 i = 0; i < s->run.program->npipelines; i++)

@@ -35,26 +35,51 @@ typedef struct TqpOutput {
     int32 typmod; /* of bpchar the width to pad to */
 } TqpOutput;
 
+/* A column that a Var of the level stands for. */
+typedef struct TqpVarColumn {
+    int varno;
+    AttrNumber attno;
+    uint32_t index; /* in the outputs of the level's node */
+    TqpType type;
+    int scale;          /* output with its display scale (i32) where that depends on the row; -1 */
+    bool not_null;      /* declared so and on no nullable side of a join */
+    const char *reason; /* not NULL: why there is none */
+} TqpVarColumn;
+
+/* A subquery lowered: output `index[k]` is its non-junk target k, -1 when that was not needed. */
+typedef struct TqpSubquery {
+    const TqpNode *node;
+    int ntargets;
+    int *index;
+    int *scale; /* as in TqpVarColumn */
+} TqpSubquery;
+
+/* The lowering of one query level; levels inside begin with the lists of the first part. */
 typedef struct TqpLowering {
     TqpArena *arena;
-    Query *query;
-    Index rtindex;
-    Oid relid;
+    ParamListInfo bound_params;
     const char *reason; /* why the last thing failed; palloc'd or static */
-    /* base relation */
-    uint32_t ncolumns;
-    const char **names; /* per scan column */
-    TqpType *types;
-    List *attnums;
-    List *params;            /* TqpPlanParam * */
-    List *functions;         /* OIDs */
-    List *hosts;             /* Node *: expressions for HostEval, see TqpPlan */
-    bool no_host;            /* what the IR lacks is better left to the tail */
-    List *scales;            /* lower_scale.c: values whose display scale depends on the row */
-    const TqpExpr *case_arg; /* what CaseTestExpr stands for */
+    List *relations;    /* TqpPlanRelation *, in the order of the IR's numbers */
+    List *params;       /* TqpPlanParam * */
+    List *functions;    /* OIDs */
+    List *hosts;        /* Node *: expressions for HostEval, see TqpPlan */
+    bool secure;        /* rows are hidden from the user: no function of theirs may meet them */
+    /* this level */
+    Query *query;
+    struct TqpLowering *outer; /* the level that Vars of varlevelsup 1 belong to, or NULL */
+    uint32_t depth;            /* dependent joins on whose right side this level stands */
+    Bitmapset **used;          /* per rtindex: attnos + FirstLowInvalidHeapAttributeNumber */
+    const TqpNode *node;       /* what is lowered so far; NULL: nothing */
+    List *columns;             /* TqpVarColumn *: what Vars read of node, below an aggregate */
+    List *sublinks;            /* TqpInput *: values of SubLinks, in columns of node */
+    const TqpSubquery *sub;    /* what PARAM_SUBLINK parameters read; else NULL */
+    uint32_t sub_first;        /* its first column in the predicate */
+    bool no_host;              /* what the IR lacks is better left to the tail */
+    List *scales;              /* lower_scale.c: values whose display scale depends on the row */
+    const TqpExpr *case_arg;   /* what CaseTestExpr stands for */
     /* above the aggregate */
     bool grouped;
-    List *keys;     /* TqpExpr * over the base relation */
+    List *keys;     /* TqpExpr * over the input of the aggregate */
     List *inputs;   /* TqpInput *: the aggregate's columns */
     List *averages; /* TqpAverage * */
     List *aggs;     /* TqpAgg * */
@@ -64,9 +89,7 @@ typedef struct TqpLowering {
 
 /* A query lowered piece by piece, before nodes are built. */
 typedef struct TqpQueryParts {
-    const TqpExpr *where;  /* NULL: none */
-    const TqpExpr *having; /* NULL: none, or in the tail */
-    List *target_exprs;    /* Node *, non-junk targets in order */
+    List *target_exprs; /* Node *, non-junk targets in order */
     uint32_t ntargets;
     bool tail;  /* PostgreSQL finishes; else the first ntargets outputs are the result */
     List *sort; /* TqpSortKey * over the projection */
@@ -78,6 +101,48 @@ typedef struct TqpQueryParts {
 extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                       TqpPlan *plan, const char **reason);
 
+/* lower_level.c.  Folds constants and join aliases; false when the level has no form in the IR. */
+extern bool tqp_lower_prepare(TqpLowering *l);
+extern bool tqp_lower_is_used(const TqpLowering *l, int varno, AttrNumber attno);
+/* The column of a Var of this level, or NULL. */
+extern const TqpVarColumn *tqp_lower_column(const TqpLowering *l, int varno, AttrNumber attno);
+
+/* lower_body.c: FROM, WHERE, GROUP BY and HAVING.  Without a plan nothing is left to a tail. */
+extern bool tqp_lower_body(TqpLowering *l, TqpPlan *plan);
+/* Keep the rows of l->node for which all are true; empty: all rows. */
+extern bool tqp_lower_filter(TqpLowering *l, List *quals);
+extern const TqpExpr *tqp_lower_conjunction(TqpLowering *l, List *irs); /* NULL: none */
+
+/* lower_from.c: FROM becomes l->node and l->columns */
+extern bool tqp_lower_from(TqpLowering *l);
+
+/* An entry of the range table by itself; indexes of its columns count from its first output. */
+typedef struct TqpLeaf {
+    const TqpNode *node;
+    List *columns; /* TqpVarColumn * */
+    bool dependent;
+} TqpLeaf;
+
+/* lower_scan.c, lower_values.c */
+extern bool tqp_lower_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf);
+extern bool tqp_lower_values(TqpLowering *l, int rtindex, TqpLeaf *leaf);
+
+/* lower_subquery.c */
+typedef enum TqpNeed { TQP_NEED_ROWS, TQP_NEED_USED, TQP_NEED_ALL } TqpNeed;
+/*
+ * Scribbles on the query, whose names are those of a query inside of `definer`; it will stand in
+ * l's node, on the right of a dependent join if `dependent`.  `used`: resnos + FirstLowInvalid...
+ */
+extern bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool dependent,
+                               TqpNeed need, const Bitmapset *used, TqpSubquery *out);
+
+/* lower_sublink.c: the values of all SubLinks in the expressions become columns of l->node */
+extern bool tqp_lower_sublinks(TqpLowering *l, Node *exprs);
+/* Of those that are evaluated below the aggregate: in keys and in arguments. */
+extern bool tqp_lower_inner_sublinks(TqpLowering *l);
+extern const TqpExpr *tqp_lower_sublink(TqpLowering *l, Node *node);
+extern const TqpExpr *tqp_lower_sublink_param(TqpLowering *l, Node *node);
+
 /* lower_order.c.  The conjuncts of a query in PostgreSQL's order of evaluation. */
 typedef struct TqpConjuncts {
     List *where, *having;
@@ -85,14 +150,24 @@ typedef struct TqpConjuncts {
 } TqpConjuncts;
 extern TqpConjuncts tqp_lower_order(Query *query);
 
+/* lower_query.c */
+extern bool tqp_lower_direction(TqpLowering *l, const SortGroupClause *clause, Node *expr,
+                                TqpSortKey *key);
+extern bool tqp_lower_bound(TqpLowering *l, Node *node, const TqpExpr **out); /* of LIMIT */
+/* DISTINCT of a query without groups is grouping by its columns. */
+extern void tqp_lower_distinct_as_groups(Query *query);
+
 /* lower_build.c */
+extern const TqpNode *tqp_lower_aggregate(TqpLowering *l);
 extern const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan);
-/* Rewrites the IR, fills plan->ir and narrows plan->attnums to the columns still read. */
+/* Rewrites the IR, fills plan->ir and narrows the relations to the columns still read. */
 extern const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan *plan,
                                          const char **reason);
 
 /* lower_expr.c */
 extern const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node);
+/* What a grouped level has for this very expression, or NULL. */
+extern const TqpExpr *tqp_lower_input(const TqpLowering *l, Node *node);
 extern bool tqp_lower_is_constant(Node *node); /* no Var, aggregate or CASE operand in it */
 extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...)
     pg_attribute_printf(2, 3);

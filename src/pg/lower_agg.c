@@ -4,9 +4,7 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -53,15 +51,10 @@ static TqpType result_type(TqpAggFunc func, TqpType arg) {
 /* A column declared NOT NULL; the plan is invalidated when that changes. */
 static bool never_null(const TqpLowering *l, const Node *arg) {
     const Var *var = (const Var *)arg;
-    if (!IsA(arg, Var))
+    if (!IsA(arg, Var) || var->varlevelsup != 0)
         return false;
-    HeapTuple tuple =
-        SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid), Int16GetDatum(var->varattno));
-    if (!HeapTupleIsValid(tuple))
-        return false;
-    bool not_null = ((Form_pg_attribute)GETSTRUCT(tuple))->attnotnull;
-    ReleaseSysCache(tuple);
-    return not_null;
+    const TqpVarColumn *c = tqp_lower_column(l, var->varno, var->varattno);
+    return c != NULL && c->not_null;
 }
 
 /* count(x) counts rows when x is never NULL. */
@@ -230,6 +223,15 @@ static void add_key_scales(TqpLowering *l) {
     }
 }
 
+static bool collect_calls(Node *node, void *calls) {
+    if (node == NULL || IsA(node, Query))
+        return false;
+    if (!IsA(node, Aggref))
+        return expression_tree_walker(node, collect_calls, calls);
+    *(List **)calls = lappend(*(List **)calls, node);
+    return false;
+}
+
 bool tqp_lower_aggregates(TqpLowering *l) {
     Query *query = l->query;
     ListCell *lc;
@@ -246,12 +248,12 @@ bool tqp_lower_aggregates(TqpLowering *l) {
         add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
     }
     add_key_scales(l);
-    List *calls = pull_var_clause((Node *)list_make2(query->targetList, query->havingQual),
-                                  PVC_INCLUDE_AGGREGATES | PVC_RECURSE_WINDOWFUNCS |
-                                      PVC_RECURSE_PLACEHOLDERS);
+    List *calls = NIL;
+    (void)collect_calls((Node *)query->targetList, &calls);
+    (void)collect_calls(query->havingQual, &calls);
     foreach (lc, calls) {
         Node *node = lfirst(lc);
-        if (IsA(node, Aggref) && !already(l->inputs, node) &&
+        if (!already(l->inputs, node) &&
             !add_aggregate(l, (uint32_t)list_length(l->keys), (Aggref *)node))
             return false;
     }

@@ -13,12 +13,7 @@
 #include "pg/lower.h"
 #include "pg/tqp_pg.h"
 
-static const TqpNode *build_scan(TqpLowering *l) {
-    const char *name = get_rel_name(l->relid);
-    return tqp_ir_scan(l->arena, 0, name != NULL ? name : "?", l->ncolumns, l->names, l->types);
-}
-
-static const TqpNode *build_aggregate(TqpLowering *l, const TqpNode *input) {
+const TqpNode *tqp_lower_aggregate(TqpLowering *l) {
     uint32_t nkeys = (uint32_t)list_length(l->keys), naggs = (uint32_t)list_length(l->aggs);
     const TqpExpr **keys = palloc(sizeof(*keys) * (nkeys + 1));
     TqpAgg *aggs = palloc0(sizeof(TqpAgg) * (naggs + 1));
@@ -27,7 +22,7 @@ static const TqpNode *build_aggregate(TqpLowering *l, const TqpNode *input) {
         keys[foreach_current_index(lc)] = lfirst(lc);
     foreach (lc, l->aggs)
         aggs[foreach_current_index(lc)] = *(TqpAgg *)lfirst(lc);
-    return tqp_ir_aggregate(l->arena, input, nkeys, keys, naggs, aggs);
+    return tqp_ir_aggregate(l->arena, l->node, nkeys, keys, naggs, aggs);
 }
 
 static const TqpNode *build_project(TqpLowering *l, const TqpNode *input, uint32_t n) {
@@ -60,16 +55,8 @@ static const TqpNode *build_sort(TqpLowering *l, const TqpQueryParts *parts, con
 }
 
 static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
-    const TqpNode *node = build_scan(l);
     uint32_t noutputs = (uint32_t)list_length(l->outputs);
-    if (node != NULL && parts->where != NULL)
-        node = tqp_ir_filter(l->arena, node, parts->where);
-    if (node != NULL && l->grouped)
-        node = build_aggregate(l, node);
-    if (node != NULL && parts->having != NULL)
-        node = tqp_ir_filter(l->arena, node, parts->having);
-    if (node != NULL)
-        node = build_project(l, node, noutputs);
+    const TqpNode *node = build_project(l, l->node, noutputs);
     if (node != NULL && l->query->distinctClause != NIL)
         node = tqp_ir_aggregate(l->arena, node, noutputs, columns_of(l, node, noutputs), 0, NULL);
     if (node != NULL && parts->sort != NIL)
@@ -80,30 +67,6 @@ static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
         node =
             tqp_ir_project(l->arena, node, parts->ntargets, columns_of(l, node, parts->ntargets));
     return node;
-}
-
-/* A scan needs a column to know its rows by: the first that the cache can hold. */
-static bool ensure_column(TqpLowering *l) {
-    bool grouped = l->grouped;
-    l->grouped = false; /* the column is of the table, not of the aggregate above it */
-    for (AttrNumber attnum = 1; l->ncolumns == 0; attnum++) {
-        Oid type, collation;
-        int32 typmod;
-        HeapTuple tuple =
-            SearchSysCache2(ATTNUM, ObjectIdGetDatum(l->relid), Int16GetDatum(attnum));
-        if (!HeapTupleIsValid(tuple)) {
-            tqp_lower_fail(l, "no column that the cache can hold");
-            return false;
-        }
-        bool dropped = ((Form_pg_attribute)GETSTRUCT(tuple))->attisdropped;
-        ReleaseSysCache(tuple);
-        if (dropped)
-            continue;
-        get_atttypetypmodcoll(l->relid, attnum, &type, &typmod, &collation);
-        tqp_lower_expr(l, (Node *)makeVar((int)l->rtindex, attnum, type, typmod, collation, 0));
-    }
-    l->grouped = grouped;
-    return true;
 }
 
 static List *output_vars(TqpLowering *l, uint32_t n) {
@@ -127,10 +90,8 @@ static void ensure_output(TqpLowering *l) {
 }
 
 const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan) {
-    if (!ensure_column(l))
-        return NULL;
     ensure_output(l);
-    plan->attnums = l->attnums;
+    plan->relations = l->relations;
     plan->functions = l->functions;
     plan->params = l->params;
     plan->hosts = l->hosts;
@@ -139,19 +100,25 @@ const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPl
     return build(l, parts);
 }
 
-/* Keep the columns that the optimised scan reads. */
-static void narrow_scan(TqpPlan *plan, const TqpScanColumns *kept) {
-    List *attnums = NIL;
-    for (uint32_t i = 0; i < kept->ncolumns; i++)
-        attnums = lappend_int(attnums, list_nth_int(plan->attnums, (int)kept->columns[i]));
-    plan->attnums = attnums;
+/* Keep the columns that the optimised scans read. */
+static void narrow_scans(TqpPlan *plan, const TqpScanColumns *kept) {
+    ListCell *lc;
+    foreach (lc, plan->relations) {
+        TqpPlanRelation *r = lfirst(lc);
+        const TqpScanColumns *columns = &kept[foreach_current_index(lc)];
+        List *attnums = NIL;
+        for (uint32_t i = 0; i < columns->ncolumns; i++)
+            attnums = lappend_int(attnums, list_nth_int(r->attnums, (int)columns->columns[i]));
+        r->attnums = attnums;
+    }
 }
 
 const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan *plan,
                                   const char **reason) {
-    TqpScanColumns kept = {0};
+    uint32_t nrelations = (uint32_t)list_length(plan->relations);
+    TqpScanColumns *kept = palloc0(sizeof(*kept) * (nrelations + 1));
     TqpOptOptions options = {
-        .disabled = tqp_disabled_passes, .nrelations = 1, .scan_columns = &kept};
+        .disabled = tqp_disabled_passes, .nrelations = nrelations, .scan_columns = kept};
     TqpError error = {0};
     TqpString printed = {0};
     const TqpNode *optimised = NULL;
@@ -160,7 +127,7 @@ const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan 
         *reason = psprintf("%s: %s", tqp_status_name(error.status), error.message);
         return NULL;
     }
-    narrow_scan(plan, &kept);
+    narrow_scans(plan, kept);
     tqp_ir_print(optimised, &printed);
     if (!printed.failed)
         plan->ir = pstrdup(printed.data);

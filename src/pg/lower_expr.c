@@ -35,8 +35,11 @@ const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...) {
 static bool finds_column(Node *node, void *context) {
     if (node == NULL)
         return false;
-    if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, CaseTestExpr) || IsA(node, GroupingFunc))
+    if (IsA(node, Var) || IsA(node, Aggref) || IsA(node, CaseTestExpr) || IsA(node, GroupingFunc) ||
+        IsA(node, SubLink))
         return true;
+    if (IsA(node, Param))
+        return ((Param *)node)->paramkind == PARAM_SUBLINK;
     return expression_tree_walker(node, finds_column, context);
 }
 
@@ -136,31 +139,43 @@ static const TqpExpr *lower_constant_expr(TqpLowering *l, Node *node) {
     return tqp_lower_param(l, node, type, TQP_ROUND_EXACT);
 }
 
+/* Column `index` of the node of level q, as an expression of level l: q itself or one inside. */
+static const TqpExpr *level_column(TqpLowering *l, const TqpLowering *q, uint32_t index,
+                                   TqpType type) {
+    return q == l ? tqp_ir_col(l->arena, index, type)
+                  : tqp_ir_outer(l->arena, l->depth - 1 - q->depth, index, type);
+}
+
+/* Above an aggregate a column is one of its keys. */
+static const TqpExpr *grouped_var(TqpLowering *l, const TqpLowering *q, const Var *var) {
+    Var own = *var;
+    own.varlevelsup = 0;
+    const TqpExpr *ir = tqp_lower_input(q, (Node *)&own);
+    if (ir == NULL || ir->op != TQP_OP_COL || (q != l && tqp_lower_scale(q, ir) != NULL))
+        return tqp_lower_fail(l, "column that is not a grouping key");
+    return q == l ? ir : level_column(l, q, ir->index, ir->type);
+}
+
 static const TqpExpr *lower_var(TqpLowering *l, Node *node) {
     const Var *var = (const Var *)node;
-    TqpType type;
-    int index;
-    if (var->varlevelsup != 0 || var->varno != (int)l->rtindex)
+    TqpLowering *q = l;
+    for (Index up = 0; up < var->varlevelsup && q != NULL; up++)
+        q = q->outer;
+    if (q == NULL || (q != l && l->depth <= q->depth))
         return tqp_lower_fail(l, "reference to another query level");
     if (var->varattno <= 0)
         return tqp_lower_fail(l, var->varattno == 0 ? "whole-row reference" : "system column");
-    if (l->grouped)
-        return tqp_lower_fail(l, "column that is not a grouping key");
-    if (!node_type(l, node, &type))
-        return tqp_lower_fail(l, "column %s: %s", get_attname(l->relid, var->varattno, false),
-                              l->reason);
-    ListCell *lc;
-    foreach (lc, l->attnums) {
-        if (lfirst_int(lc) == var->varattno)
-            return tqp_ir_col(l->arena, (uint32_t)foreach_current_index(lc), type);
-    }
-    index = (int)l->ncolumns++;
-    l->attnums = lappend_int(l->attnums, var->varattno);
-    l->types = repalloc(l->types, sizeof(TqpType) * l->ncolumns);
-    l->names = repalloc(l->names, sizeof(char *) * l->ncolumns);
-    l->types[index] = type;
-    l->names[index] = get_attname(l->relid, var->varattno, false);
-    return tqp_ir_col(l->arena, (uint32_t)index, type);
+    if (q->grouped)
+        return grouped_var(l, q, var);
+    const TqpVarColumn *c = tqp_lower_column(q, var->varno, var->varattno);
+    if (c == NULL || c->reason != NULL)
+        return tqp_lower_fail(l, "%s",
+                              c != NULL ? c->reason : "LATERAL reference across an outer join");
+    const TqpExpr *e = level_column(l, q, c->index, c->type);
+    if (c->scale < 0)
+        return e;
+    TqpType i32 = {.kind = TQP_TYPE_I32};
+    return tqp_lower_scaled(l, e, level_column(l, q, (uint32_t)c->scale, i32));
 }
 
 bool tqp_lower_list(TqpLowering *l, List *nodes, const TqpExpr **out) {
@@ -282,6 +297,8 @@ static const struct {
     {T_ScalarArrayOpExpr, lower_array},
     {T_RelabelType, lower_relabel},
     {T_CollateExpr, lower_collate},
+    {T_SubLink, tqp_lower_sublink},
+    {T_Param, tqp_lower_sublink_param},
 };
 
 /* Names for people. */
@@ -298,7 +315,7 @@ static const struct {
     {T_FieldSelect, "field of a composite value"},
 };
 
-static const TqpExpr *find_input(TqpLowering *l, Node *node) {
+const TqpExpr *tqp_lower_input(const TqpLowering *l, Node *node) {
     ListCell *lc;
     foreach (lc, l->inputs) {
         const TqpInput *input = lfirst(lc);
@@ -320,7 +337,7 @@ static const TqpExpr *lower_by_rule(TqpLowering *l, Node *node) {
 
 const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {
     check_stack_depth();
-    const TqpExpr *found = l->grouped ? find_input(l, node) : NULL;
+    const TqpExpr *found = l->grouped ? tqp_lower_input(l, node) : NULL;
     if (found != NULL)
         return found;
     if (IsA(node, Const))

@@ -13,6 +13,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/prep.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
 #include "pg/lower.h"
@@ -57,6 +58,8 @@ typedef struct Costed {
 /* A long list of constants is costed as the hash table that the planner makes of it. */
 static Cost cost_of(Node *clause) {
     QualCost cost;
+    if (checkExprHasSubLink(clause)) /* not planned here; PostgreSQL's cost is that of its plan */
+        return disable_cost;
     clause = copyObject(clause);
     convert_saop_to_hashed_saop(clause);
     cost_qual_eval_node(&cost, clause, NULL);
@@ -91,7 +94,7 @@ static List *take_movable(Query *query, List **having) {
     if (query->groupClause == NIL || query->groupingSets != NIL)
         return NIL;
     foreach (lc, *having) {
-        if (contain_agg_clause(lfirst(lc)))
+        if (checkExprHasSubLink(lfirst(lc)) || contain_agg_clause(lfirst(lc)))
             continue;
         moved = lappend(moved, lfirst(lc));
         *having = foreach_delete_current(*having, lc);

@@ -1,6 +1,6 @@
 /*
- * A single-table query as IR: scan, filter, aggregate, having, project, distinct, sort, limit; plus
- * a tail (host_tail.c) where an expression above the scan or the aggregate has no form in the IR.
+ * The outermost level of a query: above its body project, distinct, sort and limit, plus a tail
+ * (host_tail.c) where an expression has no form in the IR.
  */
 #include "postgres.h"
 
@@ -14,70 +14,6 @@
 #include "utils/typcache.h"
 
 #include "pg/lower.h"
-
-static const TqpExpr *conjunction(TqpLowering *l, List *irs) {
-    TqpType type = {.kind = TQP_TYPE_BOOL};
-    uint32_t n = (uint32_t)list_length(irs);
-    const TqpExpr **args = palloc(sizeof(*args) * (n + 1));
-    ListCell *lc;
-    if (n == 0)
-        return NULL;
-    foreach (lc, irs)
-        args[foreach_current_index(lc)] = lfirst(lc);
-    return n == 1 ? args[0] : tqp_ir_call(l->arena, TQP_OP_AND, type, n, args);
-}
-
-/* What came from HAVING and has no form in the IR goes back there. */
-static bool lower_where(TqpLowering *l, TqpQueryParts *parts, TqpConjuncts *conjuncts) {
-    List *irs = NIL;
-    ListCell *lc;
-    foreach (lc, conjuncts->where) {
-        const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
-        if (e != NULL)
-            irs = lappend(irs, (void *)e);
-        else if (list_member_ptr(conjuncts->moved, lfirst(lc)))
-            conjuncts->having = lappend(conjuncts->having, lfirst(lc));
-        else
-            return false;
-    }
-    parts->where = conjunction(l, irs);
-    return true;
-}
-
-/* An average compared with a constant, say. */
-static bool is_quiet(const Node *node) {
-    TqpOp op;
-    ListCell *lc;
-    if (!IsA(node, OpExpr) || !tqp_lower_comparison_op(((const OpExpr *)node)->opfuncid, &op))
-        return false;
-    foreach (lc, ((const OpExpr *)node)->args)
-        if (!IsA(lfirst(lc), Aggref) && !IsA(lfirst(lc), Const))
-            return false;
-    return true;
-}
-
-/* Conjuncts that the IR lacks are left to the tail; behind one that may raise, the rest as well. */
-static bool lower_having(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan, List *conjuncts) {
-    List *irs = NIL;
-    ListCell *lc;
-    bool in_order = true;
-    foreach (lc, conjuncts) {
-        Node *qual = lfirst(lc);
-        const TqpExpr *e = in_order ? tqp_lower_expr(l, qual) : NULL;
-        if (e != NULL) {
-            irs = lappend(irs, (void *)e);
-            continue;
-        }
-        Node *host = tqp_lower_tail_expr(l, qual);
-        if (host == NULL)
-            return false;
-        plan->tail.quals = lappend(plan->tail.quals, host);
-        in_order &= is_quiet(qual);
-    }
-    parts->having = conjunction(l, irs);
-    parts->tail |= plan->tail.quals != NIL;
-    return true;
-}
 
 static TargetEntry *add_tail_target(TqpPlan *plan, Node *expr, bool junk) {
     AttrNumber resno = (AttrNumber)(list_length(plan->tail.targets) + 1);
@@ -116,8 +52,8 @@ static bool lower_targets(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
     return true;
 }
 
-static bool sort_direction(TqpLowering *l, const SortGroupClause *clause, Node *expr,
-                           TqpSortKey *key) {
+bool tqp_lower_direction(TqpLowering *l, const SortGroupClause *clause, Node *expr,
+                         TqpSortKey *key) {
     TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
     if (clause->sortop != entry->lt_opr && clause->sortop != entry->gt_opr) {
         tqp_lower_fail(l, "ORDER BY USING another operator than the type's own");
@@ -158,7 +94,7 @@ static bool lower_engine_sort(TqpLowering *l, TqpQueryParts *parts) {
         SortGroupClause *clause = lfirst(lc);
         Node *expr = get_sortgroupclause_expr(clause, l->query->targetList);
         TqpSortKey *key = palloc0(sizeof(*key));
-        if (!sort_direction(l, clause, expr, key) || !engine_sort_key(l, parts, expr, key))
+        if (!tqp_lower_direction(l, clause, expr, key) || !engine_sort_key(l, parts, expr, key))
             return false;
         parts->sort = lappend(parts->sort, key);
     }
@@ -216,7 +152,7 @@ static int tail_bound(TqpLowering *l, Node *node) {
     return (int)tqp_lower_param(l, node, type, TQP_ROUND_EXACT)->index;
 }
 
-static bool engine_bound(TqpLowering *l, Node *node, const TqpExpr **out) {
+bool tqp_lower_bound(TqpLowering *l, Node *node, const TqpExpr **out) {
     const Const *c = (const Const *)node;
     *out = NULL;
     if (node == NULL || (IsA(node, Const) && c->constisnull))
@@ -249,8 +185,8 @@ static bool lower_limit(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
         tail->offset_param = tail_bound(l, query->limitOffset);
         return true;
     }
-    return engine_bound(l, query->limitCount, &parts->count) &&
-           engine_bound(l, query->limitOffset, &parts->offset);
+    return tqp_lower_bound(l, query->limitCount, &parts->count) &&
+           tqp_lower_bound(l, query->limitOffset, &parts->offset);
 }
 
 static bool lower_distinct(TqpLowering *l, TqpQueryParts *parts) {
@@ -286,36 +222,15 @@ static bool lower_parts(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
         tqp_lower_fail(l, "empty target list");
         return false;
     }
-    TqpConjuncts conjuncts = tqp_lower_order(query);
-    if (!lower_where(l, parts, &conjuncts))
+    if (!tqp_lower_body(l, plan) || !tqp_lower_sublinks(l, (Node *)query->targetList))
         return false;
-    if (query->hasAggs || query->groupClause != NIL || query->havingQual != NULL) {
-        if (!tqp_lower_aggregates(l))
-            return false;
-        l->grouped = true;
-    }
-    l->no_host = true; /* of what is left above, the tail does less */
-    return lower_having(l, parts, plan, conjuncts.having) && lower_targets(l, parts, plan) &&
-           lower_distinct(l, parts) && lower_sort(l, parts, plan) && lower_limit(l, parts, plan);
+    parts->tail = plan->tail.quals != NIL;
+    return lower_targets(l, parts, plan) && lower_distinct(l, parts) &&
+           lower_sort(l, parts, plan) && lower_limit(l, parts, plan);
 }
 
-static void fold_constants(Query *query, ParamListInfo bound_params) {
-    PlannerInfo *root = makeNode(PlannerInfo);
-    root->glob = makeNode(PlannerGlobal);
-    root->glob->boundParams = bound_params;
-    root->parse = query;
-    query->targetList = (List *)eval_const_expressions(root, (Node *)query->targetList);
-    query->jointree->quals = eval_const_expressions(root, query->jointree->quals);
-    query->havingQual = eval_const_expressions(root, query->havingQual);
-    query->limitCount = eval_const_expressions(root, query->limitCount);
-    query->limitOffset = eval_const_expressions(root, query->limitOffset);
-    fix_opfuncids((Node *)query->targetList);
-    fix_opfuncids(query->jointree->quals);
-    fix_opfuncids(query->havingQual);
-}
-
-/* DISTINCT of a query without groups is grouping by its columns, above which a tail may stand. */
-static void distinct_as_groups(Query *query) {
+/* Above groups a tail may stand. */
+void tqp_lower_distinct_as_groups(Query *query) {
     if (query->hasAggs || query->groupClause != NIL || query->havingQual != NULL)
         return;
     query->groupClause = query->distinctClause;
@@ -324,26 +239,16 @@ static void distinct_as_groups(Query *query) {
 
 const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                TqpPlan *plan, const char **reason) {
-    RangeTblRef *ref = linitial(query->jointree->fromlist);
-    TqpLowering l = {.arena = arena, .query = query, .rtindex = (Index)ref->rtindex};
+    TqpLowering l = {.arena = arena, .query = query, .bound_params = bound_params};
     TqpQueryParts parts = {0};
     const TqpNode *node = NULL;
-    l.relid = rt_fetch(ref->rtindex, query->rtable)->relid;
-    l.types = palloc(sizeof(TqpType));
-    l.names = palloc(sizeof(char *));
-    fold_constants(query, bound_params);
-    distinct_as_groups(query);
     *reason = NULL;
-    if (contain_volatile_functions((Node *)query->targetList) ||
-        contain_volatile_functions(query->jointree->quals) ||
-        contain_volatile_functions(query->havingQual) ||
-        contain_volatile_functions(query->limitCount) || /* a replay would call it again */
-        contain_volatile_functions(query->limitOffset))
-        *reason = "volatile function";
-    else if (lower_parts(&l, &parts, plan))
-        node = tqp_lower_build(&l, &parts, plan);
-    if (node == NULL && *reason == NULL)
+    if (tqp_lower_prepare(&l)) {
+        tqp_lower_distinct_as_groups(query);
+        if (lower_parts(&l, &parts, plan))
+            node = tqp_lower_build(&l, &parts, plan);
+    }
+    if (node == NULL)
         *reason = l.reason != NULL ? l.reason : "out of memory";
-    plan->rtindex = l.rtindex;
     return node;
 }

@@ -109,7 +109,7 @@ typedef struct TailContext {
 
 static bool is_input(TqpLowering *l, Node *node) {
     ListCell *lc;
-    if (IsA(node, Var))
+    if (IsA(node, Var) || IsA(node, SubLink))
         return true;
     foreach (lc, l->inputs)
         if (l->grouped && equal(((TqpInput *)lfirst(lc))->expr, node))

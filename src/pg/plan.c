@@ -5,14 +5,14 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
+#include "parser/parsetree.h"
 
 #include "pg/plan.h"
 
 enum {
     ITEM_IR,
     ITEM_ORIGINAL,
-    ITEM_RTINDEX,
-    ITEM_ATTNUMS,
+    ITEM_RELATIONS,
     ITEM_FUNCTIONS,
     ITEM_PARAMS,
     ITEM_HOSTS,
@@ -53,12 +53,35 @@ static List *unpack_params(List *packed) {
     return params;
 }
 
+static List *pack_relations(List *relations) {
+    List *packed = NIL;
+    ListCell *lc;
+    foreach (lc, relations) {
+        const TqpPlanRelation *r = lfirst(lc);
+        packed = lappend(packed, lcons_int((int)r->rtindex, list_copy(r->attnums)));
+    }
+    return packed;
+}
+
+static List *unpack_relations(List *packed, List *rtable) {
+    List *relations = NIL;
+    ListCell *lc;
+    foreach (lc, packed) {
+        TqpPlanRelation *r = palloc0(sizeof(*r));
+        r->rtindex = (Index)linitial_int(lfirst(lc));
+        r->relid = rt_fetch(r->rtindex, rtable)->relid;
+        r->attnums = list_copy_tail(lfirst(lc), 1);
+        relations = lappend(relations, r);
+    }
+    return relations;
+}
+
 List *tqp_plan_pack(const TqpPlan *plan) {
     const TqpPlanTail *tail = &plan->tail;
     List *sort = list_make4(tail->sort_columns, tail->sort_operators, tail->sort_collations,
                             tail->sort_nulls_first);
-    List *list = list_make5(makeString(plan->ir), plan->original, makeInteger((int)plan->rtindex),
-                            plan->attnums, plan->functions);
+    List *list = list_make4(makeString(plan->ir), plan->original, pack_relations(plan->relations),
+                            plan->functions);
     list = lappend(list, pack_params(plan->params));
     list = lappend(list, plan->hosts);
     list = lappend(list, plan->columns);
@@ -68,14 +91,13 @@ List *tqp_plan_pack(const TqpPlan *plan) {
     return lappend(list, list_make2_int(tail->limit_param, tail->offset_param));
 }
 
-void tqp_plan_unpack(List *list, TqpPlan *plan) {
+void tqp_plan_unpack(List *list, List *rtable, TqpPlan *plan) {
     TqpPlanTail *tail = &plan->tail;
     if (list_length(list) != ITEM_COUNT)
         elog(ERROR, "malformed TqpScan plan");
     plan->ir = strVal(list_nth(list, ITEM_IR));
     plan->original = list_nth(list, ITEM_ORIGINAL);
-    plan->rtindex = (Index)intVal(list_nth(list, ITEM_RTINDEX));
-    plan->attnums = list_nth(list, ITEM_ATTNUMS);
+    plan->relations = unpack_relations(list_nth(list, ITEM_RELATIONS), rtable);
     plan->functions = list_nth(list, ITEM_FUNCTIONS);
     plan->params = unpack_params(list_nth(list, ITEM_PARAMS));
     plan->hosts = list_nth(list, ITEM_HOSTS);

@@ -38,11 +38,17 @@ typedef struct TqpPlanTail {
     int limit_param, offset_param; /* index into params, -1: none */
 } TqpPlanTail;
 
+/* A table that the IR scans under the number of its place in TqpPlan.relations. */
+typedef struct TqpPlanRelation {
+    Oid relid;
+    Index rtindex; /* in the range table of the plan */
+    List *attnums; /* integers: the scan's columns */
+} TqpPlanRelation;
+
 typedef struct TqpPlan {
     char *ir;
     PlannedStmt *original; /* PostgreSQL's own plan, for replay */
-    Index rtindex;         /* of the one relation */
-    List *attnums;         /* integers: the scan's columns */
+    List *relations;       /* of TqpPlanRelation * */
     List *functions;       /* OIDs whose EXECUTE privilege is to be checked */
     List *params;          /* of TqpPlanParam * */
     List *hosts;           /* expressions of Var (INDEX_VAR, 1): the IR's (host K ...) */
@@ -51,6 +57,7 @@ typedef struct TqpPlan {
 } TqpPlan;
 
 extern List *tqp_plan_pack(const TqpPlan *plan);
-extern void tqp_plan_unpack(List *list, TqpPlan *plan);
+/* rtable: of the plan that is executed. */
+extern void tqp_plan_unpack(List *list, List *rtable, TqpPlan *plan);
 
 #endif

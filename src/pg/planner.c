@@ -140,6 +140,31 @@ static List *scan_targets(const Query *query, bool as_vars) {
     return targets;
 }
 
+/* Where each table stands in the range table of PostgreSQL's plan, which has all levels' entries.
+ */
+static bool place_relations(const PlannedStmt *stmt, TqpPlan *plan) {
+    ListCell *r, *e;
+    foreach (r, plan->relations) {
+        TqpPlanRelation *relation = lfirst(r);
+        foreach (e, stmt->rtable) {
+            const RangeTblEntry *rte = lfirst(e);
+            if (rte->rtekind == RTE_RELATION && rte->relid == relation->relid)
+                relation->rtindex = (Index)foreach_current_index(e) + 1;
+        }
+        if (relation->rtindex == 0)
+            return false;
+    }
+    return true;
+}
+
+static Bitmapset *scanned(const TqpPlan *plan) {
+    Bitmapset *relids = NULL;
+    ListCell *lc;
+    foreach (lc, plan->relations)
+        relids = bms_add_member(relids, (int)((TqpPlanRelation *)lfirst(lc))->rtindex);
+    return relids;
+}
+
 static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *plan) {
     CustomScan *scan = makeNode(CustomScan);
     Plan *base = &scan->scan.plan;
@@ -152,7 +177,7 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     base->targetlist = scan_targets(query, true);
     scan->flags = CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
     scan->custom_scan_tlist = scan_targets(query, false);
-    scan->custom_relids = bms_make_singleton((int)plan->rtindex);
+    scan->custom_relids = scanned(plan);
     scan->custom_private = tqp_plan_pack(plan);
     scan->methods = &tqp_scan_methods;
 
@@ -167,6 +192,12 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     return stmt;
 }
 
+/* The binder takes one relation so far. */
+static bool can_bind(const TqpNode *node) {
+    return node->ninputs == 0 ? node->kind == TQP_NODE_SCAN
+                              : node->ninputs == 1 && can_bind(node->inputs[0]);
+}
+
 /* Frees the arena whatever happens; false with *reason set when the query stays with PostgreSQL. */
 static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
                               const char **reason) {
@@ -175,7 +206,11 @@ static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan 
     PG_TRY();
     {
         const TqpNode *node = tqp_lower_query(&arena, query, bound_params, plan, reason);
-        ok = node != NULL && tqp_lower_optimise(&arena, node, plan, reason) != NULL;
+        if (node != NULL)
+            node = tqp_lower_optimise(&arena, node, plan, reason);
+        ok = node != NULL && can_bind(node);
+        if (node != NULL && !ok)
+            *reason = "more than one relation";
     }
     PG_CATCH();
     {
@@ -190,7 +225,12 @@ static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan 
 static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo bound_params,
                             const char **reason) {
     TqpPlan plan = {0};
-    return lower(query, bound_params, &plan, reason) ? wrap(original, query, &plan) : NULL;
+    if (!lower(query, bound_params, &plan, reason))
+        return NULL;
+    if (place_relations(original, &plan))
+        return wrap(original, query, &plan);
+    *reason = "table that PostgreSQL's plan does not read";
+    return NULL;
 }
 
 static PlannedStmt *plan_as_always(Query *parse, const char *query_string, int cursor_options,

@@ -1,6 +1,6 @@
 /*
- * One execution on the engine: parse the IR, evaluate parameters, pin the table under the snapshot,
- * bind, run.
+ * One execution on the engine: parse the IR, evaluate parameters, pin the tables under the
+ * snapshot, bind, run.
  */
 #include "postgres.h"
 
@@ -17,11 +17,13 @@
 void tqp_run_free(TqpRun *run) {
     tqp_result_free(&run->result);
     memset(&run->result, 0, sizeof(run->result));
-    if (run->pin != NULL) {
-        TqpPin *pin = run->pin;
-        run->pin = NULL;
-        tqp_cache_unpin(pin);
+    for (uint32 i = 0; i < run->npins; i++) {
+        TqpPin *pin = run->pins[i];
+        run->pins[i] = NULL;
+        if (pin != NULL)
+            tqp_cache_unpin(pin);
     }
+    run->npins = 0;
     if (run->program != NULL)
         tqp_query_free_stats(&run->query, run->program);
     run->program = NULL;
@@ -58,14 +60,31 @@ static const TqpBackend *backend(void) {
     return tqp_backend_cpu(isa);
 }
 
-static TqpPin *pin(TqpScanState *s, const char **reason) {
+static TqpPin *pin(TqpScanState *s, const TqpPlanRelation *relation, const char **reason) {
     EState *estate = s->css.ss.ps.state;
-    Relation rel = ExecGetRangeTableRelation(estate, s->plan.rtindex);
-    int n = list_length(s->plan.attnums);
+    Relation rel = ExecGetRangeTableRelation(estate, relation->rtindex);
+    int n = list_length(relation->attnums);
     AttrNumber *attnums = palloc(sizeof(AttrNumber) * ((Size)n + 1));
     for (int i = 0; i < n; i++)
-        attnums[i] = (AttrNumber)list_nth_int(s->plan.attnums, i);
+        attnums[i] = (AttrNumber)list_nth_int(relation->attnums, i);
     return tqp_cache_pin(rel, estate->es_snapshot, n, attnums, &s->run.arena, reason);
+}
+
+static bool pin_all(TqpScanState *s, const char **reason) {
+    TqpRun *run = &s->run;
+    Size n = (Size)list_length(s->plan.relations);
+    ListCell *lc;
+    run->pins = palloc0(sizeof(*run->pins) * (n + 1));
+    run->rels = palloc0(sizeof(*run->rels) * (n + 1));
+    run->npins = (uint32)n;
+    foreach (lc, s->plan.relations) {
+        int i = foreach_current_index(lc);
+        run->pins[i] = pin(s, lfirst(lc), reason);
+        if (run->pins[i] == NULL)
+            return false;
+        run->rels[i] = &run->pins[i]->rel;
+    }
+    return true;
 }
 
 bool tqp_run_bind(TqpScanState *s, const char **reason) {
@@ -86,13 +105,12 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
     if (!tqp_params_evaluate(&s->css.ss.ps, s->plan.params, &run->arena, &s->params, reason))
         return false;
     run->parse_ms = lap(&clock);
-    run->pin = pin(s, reason);
+    bool pinned = pin_all(s, reason);
     run->pin_ms = lap(&clock);
-    if (run->pin == NULL)
+    if (!pinned)
         return false;
-    const TqpRelation *rels[1] = {&run->pin->rel};
     error.status =
-        tqp_program_bind(&run->arena, run->node, rels, 1, s->params,
+        tqp_program_bind(&run->arena, run->node, run->rels, run->npins, s->params,
                          (uint32_t)list_length(s->plan.params), &options, &run->program, &error);
     run->bind_ms = lap(&clock);
     return error.status == TQP_OK || failed(&error, reason);
@@ -112,8 +130,7 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
         .compare = tqp_pg_compare_text,
         .instrument = s->css.ss.ps.instrument != NULL,
     };
-    const TqpRelation *rels[1] = {&run->pin->rel};
-    TqpStatus status = tqp_exec_run(&run->query, run->program, rels, 1, &run->result);
+    TqpStatus status = tqp_exec_run(&run->query, run->program, run->rels, run->npins, &run->result);
     run->run_ms = lap(&clock);
     if (status == TQP_OK)
         return true;

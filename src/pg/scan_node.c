@@ -45,7 +45,7 @@ static void release(void *arg) {
 static void begin_scan(CustomScanState *node, EState *estate, int eflags) {
     TqpScanState *s = (TqpScanState *)node;
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
-    tqp_plan_unpack(scan->custom_private, &s->plan);
+    tqp_plan_unpack(scan->custom_private, estate->es_range_table, &s->plan);
     check_functions(s->plan.functions);
     if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
         return;

@@ -18,7 +18,9 @@
 typedef struct TqpRun {
     TqpBroker broker;
     TqpArena arena; /* IR, program, delta */
-    TqpPin *pin;
+    TqpPin **pins;  /* per relation of the plan; those not pinned yet are NULL */
+    const TqpRelation **rels;
+    uint32 npins;
     const TqpNode *node;
     const TqpProgram *program;
     TqpQuery query;

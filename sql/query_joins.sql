@@ -1,0 +1,76 @@
+-- FROM with several items.  q_few is a small table with keys that q_all lacks, NULLs and duplicates.
+CREATE TABLE q_few (id int PRIMARY KEY, k int, name varchar(20) NOT NULL, amount numeric(8,3));
+INSERT INTO q_few SELECT i, CASE WHEN i % 4 = 0 THEN NULL ELSE i % 13 END, 'name ' || i % 5, i * 1.5
+  FROM generate_series(1, 40) i;
+VACUUM ANALYZE q_few;
+
+/* Does the whole query have a form in the IR, and does it give PostgreSQL's rows? */
+CREATE FUNCTION lowers(query text) RETURNS text LANGUAGE sql AS $$
+    SELECT CASE WHEN plan LIKE 'declined%' THEN plan ELSE 'lowered' END ||
+           regexp_replace(same(query), '^.*?(, [0-9]+ rows.*)$', '\1')
+      FROM tqp.explain(query, 'optimised') AS plan
+$$;
+
+SELECT lowers('SELECT count(*) FROM q_all a JOIN q_one b USING (id)');
+SELECT lowers('SELECT count(*) FROM q_all a, q_few f WHERE a.k = f.k AND a.i4 > f.id');
+SELECT lowers('SELECT f.name, count(*), sum(a.n), avg(f.amount) FROM q_all a, q_few f WHERE a.k = f.k GROUP BY f.name ORDER BY 1');
+SELECT lowers('SELECT f.id, a.t FROM q_few f LEFT JOIN q_all a ON a.id = f.id AND a.b');
+SELECT lowers('SELECT f.id, count(a.id), count(a.k), count(f.name) FROM q_few f LEFT JOIN q_all a ON a.id = f.id * 200 GROUP BY f.id ORDER BY 1');
+SELECT lowers('SELECT count(f.name), count(*) FROM q_few f RIGHT JOIN q_all a ON a.id = f.id');
+SELECT lowers('SELECT f.id, g.id, f.k FROM q_few f FULL JOIN q_few g ON f.id = g.id + 20 ORDER BY 1, 2');
+SELECT lowers('SELECT id, f.k, g.k FROM q_few f FULL JOIN (SELECT id + 20 AS id, k FROM q_few) g USING (id) ORDER BY 1');
+SELECT lowers('SELECT * FROM q_few f NATURAL JOIN q_few g');
+SELECT lowers('SELECT count(*) FROM q_few f CROSS JOIN q_few g CROSS JOIN q_one');
+SELECT lowers('SELECT f.id, g.id, h.id FROM q_few f LEFT JOIN (q_few g JOIN q_few h ON g.k = h.id) ON f.k = g.id AND f.id > h.id');
+SELECT lowers('SELECT f.id, g.id, h.id FROM q_few f LEFT JOIN q_few g ON f.k = g.id LEFT JOIN q_few h ON g.k = h.id WHERE h.id IS NULL');
+SELECT lowers('SELECT count(*) FROM (q_few f JOIN q_few g USING (k)) JOIN q_all USING (k)');
+SELECT lowers('SELECT k, j.name FROM (q_few f FULL JOIN (SELECT id AS k FROM q_few) g USING (k)) AS j');
+SELECT lowers('SELECT x.name, x.n FROM (SELECT name, count(*) AS n FROM q_few GROUP BY name) x WHERE x.n > 3');
+SELECT lowers('SELECT count(*) FROM (SELECT DISTINCT k, name FROM q_few) x JOIN q_few f ON x.k = f.id');
+SELECT lowers('SELECT x.id, f.name FROM (SELECT id, k FROM q_few ORDER BY amount DESC, id LIMIT 5) x JOIN q_few f ON x.k = f.id');
+SELECT lowers('SELECT v.x, f.id FROM (VALUES (1, ''a''), (2, NULL), (NULL, ''c'')) v(x, y) JOIN q_few f ON f.k = v.x');
+SELECT lowers('SELECT * FROM (VALUES (1, 1.5), (2, 2.25)) v(x, y), q_one');
+SELECT lowers('SELECT 1 AS one, count(*) FROM q_few, (SELECT 2) two(x)');
+SELECT lowers('WITH x AS (SELECT k, count(*) AS n FROM q_few GROUP BY k) SELECT a.k, b.n FROM x a, x b WHERE a.k = b.n');
+SELECT lowers('WITH x AS (SELECT id, k FROM q_few), y AS (SELECT x.k, f.name FROM x JOIN q_few f ON f.id = x.k) SELECT name, count(*) FROM y GROUP BY name');
+SELECT lowers('WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 3) SELECT r.i, f.id FROM r, q_few f WHERE f.id = r.i');
+SELECT lowers('SELECT f.id, l.n FROM q_few f, LATERAL (SELECT count(*) AS n FROM q_few g WHERE g.k = f.id) l');
+SELECT lowers('SELECT f.id, l.id FROM q_few f LEFT JOIN LATERAL (SELECT g.id FROM q_few g WHERE g.k = f.id ORDER BY g.id LIMIT 2) l ON true');
+SELECT lowers('SELECT f.id, l.m FROM q_few f, q_one o, LATERAL (SELECT f.k + g.id AS m FROM q_few g WHERE g.id = f.id AND o.id > g.k) l');
+SELECT lowers('SELECT f.id, x FROM q_few f, generate_series(1, f.id) x WHERE f.id < 4');
+SELECT lowers('SELECT f.* FROM q_few f, q_one FOR UPDATE OF f');
+SELECT lowers('SELECT f FROM q_few f');
+SELECT lowers('SELECT f.ctid FROM q_few f JOIN q_one o ON f.id = o.id');
+SELECT lowers('SELECT count(*) FROM q_few f JOIN pg_class c ON c.relpages = f.id AND false');
+SELECT lowers('SELECT a.k, sum(CASE WHEN f.name = ''name 1'' THEN a.n ELSE 0 END) FROM q_all a JOIN q_few f ON a.k = f.k GROUP BY a.k');
+SELECT lowers('SELECT x.v, sum(x.s) FROM (SELECT CASE WHEN b THEN n ELSE 0 END AS s, k AS v FROM q_all) x GROUP BY x.v ORDER BY 1');
+SELECT lowers('SELECT x.s FROM (SELECT CASE WHEN b THEN n ELSE 0 END AS s, id FROM q_all) x WHERE x.id < 30 ORDER BY x.id');
+
+SELECT tqp.explain('SELECT f.id, a.t FROM q_few f RIGHT JOIN q_all a ON a.id = f.id WHERE f.amount > 3', 'lowered');
+SELECT tqp.explain('SELECT f.id, l.n FROM q_few f, LATERAL (SELECT count(*) AS n FROM q_few g WHERE g.k = f.id) l', 'lowered');
+
+-- Row security and barriers: their conditions stand right above the table.
+CREATE TABLE q_guarded (id int, owner text, secret text);
+INSERT INTO q_guarded SELECT i, CASE WHEN i % 2 = 0 THEN 'q_reader' ELSE 'nobody' END, 's' || i FROM generate_series(1, 100) i;
+VACUUM ANALYZE q_guarded;
+ALTER TABLE q_guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON q_guarded USING (owner = current_user::text);
+CREATE POLICY few ON q_guarded AS RESTRICTIVE USING (id IN (SELECT f.id FROM q_few f));
+CREATE VIEW q_barrier WITH (security_barrier) AS SELECT id, secret FROM q_guarded WHERE id < 30;
+CREATE ROLE q_reader;
+GRANT SELECT ON q_guarded, q_few, q_all TO q_reader;
+GRANT SELECT ON q_barrier TO q_reader;
+SET ROLE q_reader;
+SET tqp.force = on;
+SELECT count(*), min(id), max(id) FROM q_guarded;
+SELECT g.id, f.name FROM q_guarded g JOIN q_few f USING (id) WHERE g.secret LIKE 's1%' ORDER BY 1;
+SELECT tqp.explain('SELECT g.id FROM q_guarded g WHERE g.secret = ''s2''', 'lowered');
+RESET ROLE;
+SELECT count(*) FROM q_barrier b JOIN q_few f USING (id) WHERE b.secret > 's2';
+EXPLAIN (COSTS OFF) SELECT count(*) FROM q_barrier b WHERE b.secret > 's2';
+RESET tqp.force;
+SET ROLE q_reader;
+SELECT count(*) FROM q_few JOIN q_one USING (id); -- permission denied
+RESET ROLE;
+REVOKE ALL ON q_guarded, q_few, q_all, q_barrier FROM q_reader;
+DROP ROLE q_reader;

@@ -1,0 +1,45 @@
+-- Subqueries in every clause; q_few and lowers() are made by query_joins.
+SELECT lowers('SELECT count(*) FROM q_all WHERE id = (SELECT max(id) FROM q_one)');
+SELECT lowers('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT * FROM q_few f WHERE f.k = a.id)');
+SELECT lowers('SELECT count(*) FROM q_all a WHERE NOT EXISTS (SELECT 1 FROM q_few f WHERE f.k = a.k AND f.id > a.i4)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE EXISTS (SELECT 1 FROM q_empty)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE EXISTS (SELECT count(*) FROM q_empty)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE EXISTS (SELECT 1 FROM q_few LIMIT 0)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE k IN (SELECT k FROM q_few)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT k FROM q_few)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT k FROM q_few WHERE k IS NOT NULL)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE i4 NOT IN (SELECT k FROM q_empty)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE (k, id) IN (SELECT k, id FROM q_few)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE i2 < ANY (SELECT k FROM q_few)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE i2 > ALL (SELECT k FROM q_few)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE i2 > ALL (SELECT k FROM q_few WHERE k > 3)');
+SELECT lowers('SELECT count(*) FROM q_all WHERE i2 <> ALL (SELECT k FROM q_empty)');
+SELECT lowers('SELECT id, k IN (SELECT k FROM q_few), k NOT IN (SELECT id FROM q_few WHERE id > 5) FROM q_all WHERE id < 60 ORDER BY id');
+SELECT lowers('SELECT count(*) FROM q_all a WHERE (a.k IN (SELECT k FROM q_few)) IS NULL');
+SELECT lowers('SELECT f.id, (SELECT count(*) FROM q_all a WHERE a.k = f.k) FROM q_few f ORDER BY 1');
+SELECT lowers('SELECT f.id, (SELECT a.t FROM q_all a WHERE a.id = f.id * 10) FROM q_few f ORDER BY 1');
+SELECT lowers('SELECT f.id FROM q_few f WHERE CASE WHEN f.id > 40 THEN (SELECT a.id FROM q_all a WHERE a.k = f.k) > 3 ELSE true END');
+SELECT lowers('SELECT f.id FROM q_few f WHERE f.amount > (SELECT sum(g.amount) / 100 FROM q_few g WHERE g.k = f.k)');
+SELECT lowers('SELECT f.id FROM q_few f WHERE f.amount * 2 > (SELECT max(g.amount) FROM q_few g WHERE g.k = f.k)');
+SELECT lowers('SELECT k, sum(i4) FROM q_all GROUP BY k HAVING sum(i4) > (SELECT sum(id) FROM q_few)');
+SELECT lowers('SELECT k, sum(i4) FROM q_all a GROUP BY k HAVING EXISTS (SELECT 1 FROM q_few f WHERE f.k = a.k)');
+SELECT lowers('SELECT k, (SELECT count(*) FROM q_few f WHERE f.k = a.k) FROM q_all a GROUP BY k');
+SELECT lowers('SELECT k, avg(n), (SELECT max(amount) FROM q_few f WHERE f.k = a.k) FROM q_all a GROUP BY k ORDER BY avg(n)');
+SELECT lowers('SELECT sum((SELECT f.id FROM q_few f WHERE f.id = a.k)) FROM q_all a');
+SELECT lowers('SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.id = a.k)) FROM q_all a');
+SELECT lowers('SELECT (SELECT f.name FROM q_few f WHERE f.id = a.k), count(*) FROM q_all a GROUP BY 1');
+SELECT lowers('SELECT k FROM q_all a GROUP BY k ORDER BY (SELECT max(f.id) FROM q_few f WHERE f.k = a.k) NULLS FIRST, k');
+SELECT lowers('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.k = a.k AND f.id IN (SELECT g.id FROM q_few g WHERE g.k = a.k AND g.id > f.k))');
+SELECT lowers('SELECT count(*) FROM q_few f JOIN q_few g ON f.k = g.id AND g.amount > (SELECT avg(id) FROM q_one)');
+SELECT lowers('SELECT count(*) FROM q_few f JOIN q_few g ON f.k = g.id AND EXISTS (SELECT 1 FROM q_all a WHERE a.id = f.id + g.id)');
+SELECT lowers('SELECT id, (SELECT row(1, 2)) FROM q_few');
+SELECT lowers('SELECT id, ARRAY(SELECT a.k FROM q_all a WHERE a.id = f.id) FROM q_few f');
+SELECT lowers('SELECT count(*) FROM q_few WHERE (id, k) > (SELECT 10, 3)');
+SELECT lowers('SELECT count(*) FROM q_few WHERE (id, k) = (SELECT 5, 5)');
+SELECT lowers('SELECT k, (SELECT max(f.id) FROM q_few f WHERE f.id < sum(a.i2)) FROM q_all a GROUP BY k');
+SELECT lowers('WITH x AS (SELECT k, sum(amount) AS s FROM q_few GROUP BY k) SELECT k FROM x WHERE s = (SELECT max(s) FROM x)');
+SELECT lowers('SELECT f.id FROM q_few f WHERE EXISTS (WITH c AS (SELECT g.id FROM q_few g WHERE g.k = f.k) SELECT 1 FROM c WHERE c.id > 20)');
+SELECT lowers('SELECT (SELECT count(*) FROM q_all)');
+
+SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FROM q_few f WHERE f.id = a.id)', 'lowered');
+SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k) FROM q_few f; -- more than one row

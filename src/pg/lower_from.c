@@ -1,0 +1,208 @@
+/*
+ * FROM as joins.  Inner joins and comma lists grow one left-deep chain whose predicates are filters
+ * above it: which predicate belongs to which join, and their order, is the optimiser's.  An outer
+ * join is lowered by itself.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+
+#include "pg/lower.h"
+
+static bool lower_item(TqpLowering *l, Node *item);
+
+/* The columns of both inputs of a join. */
+static List *merge_columns(List *left, List *right, uint32_t shift) {
+    ListCell *lc;
+    foreach (lc, right) {
+        TqpVarColumn *c = lfirst(lc);
+        c->index += shift;
+        c->scale += c->scale >= 0 ? (int)shift : 0;
+    }
+    return list_concat(left, right);
+}
+
+static void make_nullable(List *columns) {
+    ListCell *lc;
+    foreach (lc, columns)
+        ((TqpVarColumn *)lfirst(lc))->not_null = false;
+}
+
+/* Add the leaf to what l has so far: a cross join. */
+static bool add_leaf(TqpLowering *l, const TqpLeaf *leaf) {
+    if (l->node == NULL) {
+        l->node = leaf->node;
+        l->columns = leaf->columns;
+        return l->node != NULL;
+    }
+    l->columns = merge_columns(l->columns, leaf->columns, l->node->noutputs);
+    l->node = tqp_ir_join(l->arena, TQP_JOIN_INNER, leaf->dependent, l->node, leaf->node,
+                          tqp_ir_const_bool(l->arena, true));
+    return l->node != NULL;
+}
+
+static bool find_cte(TqpLowering *l, const RangeTblEntry *rte, TqpLowering **definer,
+                     CommonTableExpr **cte) {
+    ListCell *lc;
+    TqpLowering *level = l;
+    for (Index up = 0; up < rte->ctelevelsup && level != NULL; up++)
+        level = level->outer;
+    if (level == NULL || rte->self_reference)
+        return false;
+    foreach (lc, level->query->cteList) {
+        *cte = lfirst(lc);
+        *definer = level;
+        if (strcmp((*cte)->ctename, rte->ctename) == 0)
+            return !(*cte)->cterecursive && IsA((*cte)->ctequery, Query);
+    }
+    return false;
+}
+
+static List *subquery_columns(int rtindex, const TqpSubquery *sub) {
+    List *columns = NIL;
+    for (int i = 0; i < sub->ntargets; i++) {
+        if (sub->index[i] < 0)
+            continue;
+        TqpVarColumn *c = palloc0(sizeof(*c));
+        c->varno = rtindex;
+        c->attno = (AttrNumber)(i + 1);
+        c->index = (uint32_t)sub->index[i];
+        c->type = sub->node->types[c->index];
+        c->scale = sub->scale[i];
+        columns = lappend(columns, c);
+    }
+    return columns;
+}
+
+/* A subquery in FROM, or a reference to WITH: each one lowers the query anew. */
+static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf) {
+    TqpSubquery sub;
+    TqpLowering *definer = l;
+    CommonTableExpr *cte;
+    Query *query = rte->subquery;
+    if (rte->rtekind == RTE_CTE) {
+        if (!find_cte(l, rte, &definer, &cte)) {
+            tqp_lower_fail(l, "recursive WITH");
+            return false;
+        }
+        query = copyObject(castNode(Query, cte->ctequery));
+    }
+    leaf->dependent = rte->lateral && contain_vars_of_level((Node *)query, 1);
+    if (!tqp_lower_subquery(l, definer, query, leaf->dependent, TQP_NEED_USED, l->used[rtindex],
+                            &sub))
+        return false;
+    leaf->node = sub.node;
+    leaf->columns = subquery_columns(rtindex, &sub);
+    return true;
+}
+
+/* While a lateral subquery is lowered, l holds what is to its left. */
+static bool lower_leaf(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
+    const RangeTblEntry *rte = rt_fetch(rtindex, l->query->rtable);
+    *leaf = (TqpLeaf){0};
+    switch (rte->rtekind) {
+    case RTE_RELATION:
+        return tqp_lower_scan(l, rtindex, leaf);
+    case RTE_SUBQUERY:
+    case RTE_CTE:
+        return lower_subquery(l, rtindex, rte, leaf);
+    case RTE_VALUES:
+        return tqp_lower_values(l, rtindex, leaf);
+    default:
+        tqp_lower_fail(l, rte->rtekind == RTE_FUNCTION ? "function in FROM"
+                                                       : "FROM item that is not a table");
+        return false;
+    }
+}
+
+/* One side of an outer join by itself; `before`: what a lateral subquery there may read. */
+static bool lower_side(TqpLowering *l, Node *item, const TqpLeaf *before, TqpLeaf *side) {
+    l->node = before != NULL ? before->node : NULL;
+    l->columns = before != NULL ? before->columns : NIL;
+    if (IsA(item, RangeTblRef))
+        return lower_leaf(l, ((RangeTblRef *)item)->rtindex, side);
+    l->node = NULL;
+    l->columns = NIL;
+    if (!lower_item(l, item))
+        return false;
+    *side = (TqpLeaf){.node = l->node, .columns = l->columns};
+    return true;
+}
+
+static const TqpExpr *lower_on(TqpLowering *l, Node *quals) {
+    List *irs = NIL;
+    ListCell *lc;
+    foreach (lc, make_ands_implicit((Expr *)quals)) {
+        const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
+        if (e == NULL)
+            return NULL;
+        irs = lappend(irs, (void *)e);
+    }
+    return irs != NIL ? tqp_lower_conjunction(l, irs) : tqp_ir_const_bool(l->arena, true);
+}
+
+static bool join_sides(TqpLowering *l, const JoinExpr *join, const TqpLeaf *left,
+                       const TqpLeaf *right, TqpLeaf *result) {
+    TqpJoinKind kind = join->jointype == JOIN_FULL ? TQP_JOIN_FULL : TQP_JOIN_LEFT;
+    if (kind == TQP_JOIN_FULL)
+        make_nullable(left->columns);
+    make_nullable(right->columns);
+    l->columns = merge_columns(left->columns, right->columns, left->node->noutputs);
+    const TqpExpr *pred = lower_on(l, join->quals);
+    if (pred == NULL)
+        return false;
+    *result = (TqpLeaf){
+        .node = tqp_ir_join(l->arena, kind, right->dependent, left->node, right->node, pred),
+        .columns = l->columns};
+    return result->node != NULL;
+}
+
+static bool lower_outer(TqpLowering *l, const JoinExpr *join) {
+    TqpLeaf before = {.node = l->node, .columns = l->columns}, left, right, result;
+    bool swap = join->jointype == JOIN_RIGHT;
+    if (checkExprHasSubLink(join->quals)) {
+        tqp_lower_fail(l, "subquery in ON of an outer join");
+        return false;
+    }
+    if (!lower_side(l, swap ? join->rarg : join->larg, NULL, &left) ||
+        !lower_side(l, swap ? join->larg : join->rarg, &left, &right) ||
+        !join_sides(l, join, &left, &right, &result))
+        return false;
+    l->node = before.node;
+    l->columns = before.columns;
+    return add_leaf(l, &result);
+}
+
+static bool lower_item(TqpLowering *l, Node *item) {
+    const JoinExpr *join = (const JoinExpr *)item;
+    TqpLeaf leaf;
+    check_stack_depth();
+    if (IsA(item, RangeTblRef))
+        return lower_leaf(l, ((RangeTblRef *)item)->rtindex, &leaf) && add_leaf(l, &leaf);
+    if (join->jointype != JOIN_INNER)
+        return lower_outer(l, join);
+    return lower_item(l, join->larg) && lower_item(l, join->rarg) &&
+           tqp_lower_filter(l, make_ands_implicit((Expr *)join->quals));
+}
+
+/* FROM is missing: one row. */
+static bool one_row(TqpLowering *l) {
+    TqpType type = {.kind = TQP_TYPE_BOOL};
+    const TqpExpr *value = tqp_ir_const_bool(l->arena, true);
+    l->node = tqp_ir_values(l->arena, 1, &type, 1, &value);
+    return l->node != NULL;
+}
+
+bool tqp_lower_from(TqpLowering *l) {
+    ListCell *lc;
+    foreach (lc, l->query->jointree->fromlist)
+        if (!lower_item(l, lfirst(lc)))
+            return false;
+    return l->node != NULL || one_row(l);
+}

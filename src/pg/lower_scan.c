@@ -1,0 +1,187 @@
+/*
+ * A table in FROM: a scan of the columns that the query reads, with what its unique indexes
+ * promise, and right above it the filters of row security.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_index.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/typcache.h"
+
+#include "pg/cache.h"
+#include "pg/lower.h"
+
+typedef struct TableScan {
+    TqpLowering *l;
+    Relation rel;
+    int rtindex;
+    uint32_t ncolumns;
+    const char **names;
+    TqpType *types;
+    AttrNumber *attnums;
+} TableScan;
+
+static bool column_type(Form_pg_attribute att, TqpType *type, const char **reason) {
+    *reason = "nondeterministic collation";
+    if (OidIsValid(att->attcollation) && !get_collation_isdeterministic(att->attcollation))
+        return false;
+    return tqp_pg_type(att->atttypid, att->atttypmod, att->attcollation, type, reason);
+}
+
+static void add_column(TableScan *s, Form_pg_attribute att, TqpType type) {
+    s->names[s->ncolumns] = pstrdup(NameStr(att->attname));
+    s->types[s->ncolumns] = type;
+    s->attnums[s->ncolumns++] = att->attnum;
+}
+
+static TqpVarColumn *used_column(TableScan *s, Form_pg_attribute att) {
+    TqpVarColumn *c = palloc0(sizeof(*c));
+    const char *reason = NULL;
+    TqpType type;
+    *c = (TqpVarColumn){
+        .varno = s->rtindex, .attno = att->attnum, .scale = -1, .not_null = att->attnotnull};
+    if (column_type(att, &type, &reason)) {
+        c->index = s->ncolumns;
+        c->type = type;
+        add_column(s, att, type);
+    } else {
+        c->reason = psprintf("column %s: %s", NameStr(att->attname), reason);
+    }
+    return c;
+}
+
+/* A scan needs a column to know its rows by: the first that the cache can hold. */
+static bool ensure_column(TableScan *s, TupleDesc desc) {
+    const char *reason;
+    TqpType type;
+    for (int i = 0; i < desc->natts && s->ncolumns == 0; i++)
+        if (!TupleDescAttr(desc, i)->attisdropped &&
+            column_type(TupleDescAttr(desc, i), &type, &reason))
+            add_column(s, TupleDescAttr(desc, i), type);
+    if (s->ncolumns == 0)
+        tqp_lower_fail(s->l, "no column that the cache can hold");
+    return s->ncolumns > 0;
+}
+
+/* Is the index's equality that of the column's type? */
+static bool default_equality(Relation index, int key, Oid type) {
+    Oid opcintype = index->rd_opcintype[key];
+    Oid equality =
+        get_opfamily_member(index->rd_opfamily[key], opcintype, opcintype, BTEqualStrategyNumber);
+    return equality == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+/* The scan's columns of a unique index; false when it lacks one or promises less. */
+static bool unique_columns(const TableScan *s, Relation index, TqpUnique *unique) {
+    Form_pg_index form = index->rd_index;
+    uint32_t *columns = palloc(sizeof(*columns) * (Size)(form->indnkeyatts + 1));
+    if (!form->indisunique || !form->indisvalid || !form->indimmediate || form->indcheckxmin ||
+        RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL)
+        return false;
+    for (int k = 0; k < form->indnkeyatts; k++) {
+        AttrNumber attnum = form->indkey.values[k];
+        uint32_t c = 0;
+        while (c < s->ncolumns && s->attnums[c] != attnum)
+            c++;
+        if (c == s->ncolumns ||
+            !default_equality(index, k,
+                              TupleDescAttr(RelationGetDescr(s->rel), attnum - 1)->atttypid))
+            return false;
+        columns[k] = c;
+    }
+    *unique = (TqpUnique){(uint32_t)form->indnkeyatts, columns};
+    return true;
+}
+
+static const TqpNode *add_uniques(const TableScan *s, const TqpNode *scan) {
+    List *indexes = RelationGetIndexList(s->rel);
+    TqpUnique *uniques = palloc(sizeof(*uniques) * ((Size)list_length(indexes) + 1));
+    uint32_t n = 0;
+    ListCell *lc;
+    foreach (lc, indexes) {
+        Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+        n += unique_columns(s, index, &uniques[n]);
+        index_close(index, NoLock);
+    }
+    list_free(indexes);
+    return n > 0 ? tqp_ir_scan_unique(s->l->arena, scan, n, uniques) : scan;
+}
+
+static const TqpNode *build_scan(TableScan *s) {
+    TqpLowering *l = s->l;
+    TqpPlanRelation *relation = palloc0(sizeof(*relation));
+    uint32_t number = (uint32_t)list_length(l->relations);
+    relation->relid = RelationGetRelid(s->rel);
+    for (uint32_t c = 0; c < s->ncolumns; c++)
+        relation->attnums = lappend_int(relation->attnums, s->attnums[c]);
+    l->relations = lappend(l->relations, relation);
+    const TqpNode *scan = tqp_ir_scan(l->arena, number, RelationGetRelationName(s->rel),
+                                      s->ncolumns, s->names, s->types);
+    return scan != NULL ? add_uniques(s, scan) : NULL;
+}
+
+static const char *not_scannable(const RangeTblEntry *rte, Relation rel) {
+    const char *reason = NULL;
+    if (rte->relkind != RELKIND_RELATION)
+        return rte->relkind == RELKIND_PARTITIONED_TABLE ? "partitioned table"
+                                                         : "relation that is not a table";
+    if (rte->tablesample != NULL)
+        return "TABLESAMPLE";
+    if (rte->inh && has_subclass(rte->relid))
+        return "inheritance";
+    if (!tqp_cache_relation_ok(rel, &reason))
+        return reason != NULL ? reason : "relation that is not cached";
+    return NULL;
+}
+
+static bool scan_columns(TableScan *s, TqpLeaf *leaf) {
+    TupleDesc desc = RelationGetDescr(s->rel);
+    Size n = (Size)desc->natts + 1;
+    s->names = palloc(sizeof(*s->names) * n);
+    s->types = palloc(sizeof(*s->types) * n);
+    s->attnums = palloc(sizeof(*s->attnums) * n);
+    for (int i = 0; i < desc->natts; i++)
+        if (tqp_lower_is_used(s->l, s->rtindex, TupleDescAttr(desc, i)->attnum))
+            leaf->columns = lappend(leaf->columns, used_column(s, TupleDescAttr(desc, i)));
+    return ensure_column(s, desc);
+}
+
+/* No other condition may meet the rows that these reject: they come first, one above the other. */
+static bool filter_rows(TqpLowering *l, List *quals, TqpLeaf *leaf) {
+    const TqpNode *node = l->node;
+    List *columns = l->columns;
+    ListCell *lc;
+    bool ok = true;
+    l->node = leaf->node;
+    l->columns = leaf->columns;
+    foreach (lc, quals)
+        ok = ok && tqp_lower_filter(l, make_ands_implicit(lfirst(lc)));
+    leaf->node = l->node;
+    l->node = node;
+    l->columns = columns;
+    return ok;
+}
+
+bool tqp_lower_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
+    const RangeTblEntry *rte = rt_fetch(rtindex, l->query->rtable);
+    Relation rel = table_open(rte->relid, NoLock); /* locked since parse analysis */
+    TableScan s = {.l = l, .rel = rel, .rtindex = rtindex};
+    const char *reason = not_scannable(rte, rel);
+    bool ok = reason == NULL;
+    if (!ok)
+        l->reason = reason;
+    else
+        ok = scan_columns(&s, leaf) && (leaf->node = build_scan(&s)) != NULL;
+    table_close(rel, NoLock);
+    return ok && filter_rows(l, rte->securityQuals, leaf);
+}
