@@ -127,6 +127,12 @@ typedef struct TqpLeaf {
 extern bool tqp_lower_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf);
 extern bool tqp_lower_values(TqpLowering *l, int rtindex, TqpLeaf *leaf);
 
+/* What Vars of entry rtindex read of the subquery; indexes count from its first output. */
+extern List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub);
+
+/* lower_setop.c: the rows of the set operations, under the names of their leftmost query */
+extern bool tqp_lower_setop(TqpLowering *l, TqpLeaf *leaf);
+
 /* lower_subquery.c */
 typedef enum TqpNeed { TQP_NEED_ROWS, TQP_NEED_USED, TQP_NEED_ALL } TqpNeed;
 /*

@@ -64,7 +64,7 @@ static bool find_cte(TqpLowering *l, const RangeTblEntry *rte, TqpLowering **def
     return false;
 }
 
-static List *subquery_columns(int rtindex, const TqpSubquery *sub) {
+List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub) {
     List *columns = NIL;
     for (int i = 0; i < sub->ntargets; i++) {
         if (sub->index[i] < 0)
@@ -98,7 +98,7 @@ static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte
                             &sub))
         return false;
     leaf->node = sub.node;
-    leaf->columns = subquery_columns(rtindex, &sub);
+    leaf->columns = tqp_lower_subquery_columns(rtindex, &sub);
     return true;
 }
 
@@ -201,6 +201,9 @@ static bool one_row(TqpLowering *l) {
 
 bool tqp_lower_from(TqpLowering *l) {
     ListCell *lc;
+    TqpLeaf leaf = {0};
+    if (l->query->setOperations != NULL)
+        return tqp_lower_setop(l, &leaf) && add_leaf(l, &leaf);
     foreach (lc, l->query->jointree->fromlist)
         if (!lower_item(l, lfirst(lc)))
             return false;

@@ -16,7 +16,6 @@ static const char *query_shape(const Query *q) {
     } limits[] = {
         {q->hasWindowFuncs, "window function"},
         {q->hasTargetSRFs, "set-returning function"},
-        {q->setOperations != NULL, "set operation"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
         {q->hasModifyingCTE, "statement that modifies data"},
         {q->groupingSets != NIL, "grouping sets"},

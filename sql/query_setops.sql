@@ -1,0 +1,22 @@
+-- Set operations; q_few and lowers() are made by query_joins.
+SELECT lowers('SELECT k FROM q_one UNION SELECT k FROM q_all');
+SELECT lowers('SELECT k, t FROM q_all WHERE id < 50 UNION ALL SELECT id, name FROM q_few');
+SELECT lowers('SELECT k FROM q_few UNION SELECT id FROM q_few WHERE id < 20 ORDER BY 1 DESC LIMIT 7');
+SELECT lowers('SELECT k FROM q_few INTERSECT SELECT k FROM q_all WHERE k > 3');
+SELECT lowers('SELECT k FROM q_few EXCEPT SELECT k FROM q_all WHERE k > 3');
+SELECT lowers('SELECT k, id FROM q_few EXCEPT SELECT k, id FROM q_all WHERE k IS NOT NULL ORDER BY 2');
+SELECT lowers('SELECT k FROM q_few INTERSECT ALL SELECT k FROM q_all');
+SELECT lowers('SELECT k FROM q_few EXCEPT ALL SELECT k FROM q_all');
+SELECT lowers('(SELECT k FROM q_few UNION ALL SELECT k FROM q_one) EXCEPT (SELECT 3 UNION SELECT 4)');
+SELECT lowers('SELECT amount FROM q_few UNION ALL SELECT n FROM q_all WHERE id < 40');
+SELECT lowers('SELECT amount FROM q_few UNION SELECT 3 UNION SELECT 4.5');
+SELECT lowers('SELECT sum(x), max(x) FROM (SELECT amount AS x FROM q_few UNION ALL SELECT n FROM q_all WHERE id < 40) s');
+SELECT lowers('SELECT k, count(*) FROM (SELECT k FROM q_few UNION ALL SELECT k FROM q_all) x GROUP BY k ORDER BY k');
+SELECT lowers('SELECT count(*) FROM q_few f WHERE f.k IN (SELECT k FROM q_one UNION SELECT i2 FROM q_all WHERE i2 > 0)');
+SELECT lowers('SELECT f.id, (SELECT max(x) FROM (SELECT f.k AS x UNION ALL SELECT g.id FROM q_few g WHERE g.k = f.k) u) FROM q_few f');
+SELECT lowers('SELECT name FROM q_few UNION SELECT t FROM q_all UNION SELECT NULL ORDER BY 1 NULLS FIRST');
+SELECT lowers('SELECT c FROM q_all UNION SELECT ''x''::char(3)');
+SELECT lowers('WITH x AS (SELECT k FROM q_few UNION SELECT id FROM q_one) SELECT a.k FROM x a JOIN x b USING (k)');
+SELECT tqp.explain('SELECT k FROM q_few INTERSECT SELECT id FROM q_all', 'lowered');
+SELECT lowers('SELECT id FROM q_few UNION SELECT f4 FROM q_all UNION ALL SELECT i8 FROM q_one');
+SELECT lowers('SELECT d FROM q_all UNION SELECT ts FROM q_all UNION SELECT tz FROM q_one');
