@@ -5,17 +5,10 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
-#include "access/sysattr.h"
-#include "access/transam.h"
-#include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
-#include "parser/parsetree.h"
-#include "utils/fmgroids.h"
-#include "utils/rel.h"
 
 #include "pg/compat.h"
 #include "pg/control.h"
@@ -32,93 +25,11 @@ const char *tqp_planner_last_reason(void) {
     return last_reason[0] != '\0' ? last_reason : NULL;
 }
 
-static bool is_user_table(const RangeTblEntry *rte) {
-    return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId &&
-           rte->relkind != RELKIND_VIEW;
-}
-
-static const Oid equality_functions[] = {F_INT4EQ, F_INT8EQ,  F_INT48EQ,  F_INT84EQ,    F_INT2EQ,
-                                         F_TEXTEQ, F_UUID_EQ, F_BPCHAREQ, F_NUMERIC_EQ, F_OIDEQ};
-
-/* The column of `column = constant`, or InvalidAttrNumber. */
-static AttrNumber equated_column(const Node *node) {
-    const OpExpr *op = (const OpExpr *)node;
-    if (!IsA(node, OpExpr) || list_length(op->args) != 2)
-        return InvalidAttrNumber;
-    const Var *var = linitial(op->args);
-    const Node *other = lsecond(op->args);
-    if (!IsA(var, Var) || (!IsA(other, Const) && !IsA(other, Param)))
-        return InvalidAttrNumber;
-    for (size_t i = 0; i < lengthof(equality_functions); i++)
-        if (op->opfuncid == equality_functions[i])
-            return var->varattno;
-    return InvalidAttrNumber;
-}
-
-static bool equates(const Node *quals, AttrNumber column) {
-    ListCell *lc;
-    if (quals == NULL || !is_andclause(quals))
-        return quals != NULL && equated_column(quals) == column;
-    foreach (lc, ((const BoolExpr *)quals)->args)
-        if (equated_column(lfirst(lc)) == column)
-            return true;
-    return false;
-}
-
-/* The column of a primary key of one column, or InvalidAttrNumber; from the relation cache. */
-static AttrNumber key_column(Relation rel) {
-    int member;
-    if (rel->rd_pkattr == NULL) /* not computed yet, or no primary key */
-        bms_free(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY));
-    if (!bms_get_singleton_member(rel->rd_pkattr, &member))
-        return InvalidAttrNumber;
-    return (AttrNumber)(member + FirstLowInvalidHeapAttributeNumber);
-}
-
-/*
- * Could a plan over this table reach the cost gate?  A full scan is what we would replace; sorting
- * or grouping costs a small multiple of it.  A look-up by primary key could not.  `quals` may be
- * NULL.  The relation cache answers: every transaction of a busy server passes here.
- */
-static bool is_large(Oid relid, const Node *quals) {
-    Relation rel = RelationIdGetRelation(relid); /* locked since parse analysis */
-    if (rel == NULL)
-        return false;
-    double pages = rel->rd_rel->relpages, rows = rel->rd_rel->reltuples;
-    bool large = rows < 0 || /* never vacuumed: the planner looks at the file */
-                 8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
-    if (large && quals != NULL) {
-        AttrNumber column = key_column(rel);
-        large = column == InvalidAttrNumber || !equates(quals, column);
-    }
-    RelationClose(rel);
-    return large;
-}
-
-/* Is there a user table that is large enough, here or in a subquery in FROM or WITH? */
-static bool has_large_table(const Query *q) {
-    ListCell *lc;
-    const Node *quals = list_length(q->rtable) == 1 ? q->jointree->quals : NULL;
-    foreach (lc, q->rtable) {
-        const RangeTblEntry *rte = lfirst(lc);
-        if (is_user_table(rte) && (tqp_force || is_large(rte->relid, quals)))
-            return true;
-        if (rte->rtekind == RTE_SUBQUERY && has_large_table(rte->subquery))
-            return true;
-    }
-    foreach (lc, q->cteList) {
-        const Query *cte = (const Query *)((CommonTableExpr *)lfirst(lc))->ctequery;
-        if (IsA(cte, Query) && has_large_table(cte))
-            return true;
-    }
-    return false;
-}
-
 /* First look.  Nothing is copied before this. */
 static bool is_worth_a_look(const Query *q) {
     return tqp_enabled && q->commandType == CMD_SELECT && q->utilityStmt == NULL &&
            (q->rtable != NIL || q->cteList != NIL) && !IsParallelWorker() &&
-           tqp_extension_active() && has_large_table(q);
+           tqp_extension_active() && tqp_planner_gate(q);
 }
 
 static List *scan_targets(const Query *query, bool as_vars) {

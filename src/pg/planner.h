@@ -12,6 +12,9 @@ extern void tqp_planner_init(void);
 /* Why the last top-level SELECT planned by this backend was declined, or NULL. */
 extern const char *tqp_planner_last_reason(void);
 
+/* Does the query read a table large enough to be worth more than this look? */
+extern bool tqp_planner_gate(const Query *query);
+
 /* What makes a query ineligible whatever it costs: a static string, or NULL. */
 extern const char *tqp_planner_shape(const Query *query, int cursor_options);
 

@@ -1,0 +1,187 @@
+/*
+ * The first look at a query, which every statement of the server pays for: is there a table large
+ * enough that a plan over it could reach the cost gate?  Nothing is copied before this.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "pg/planner.h"
+#include "pg/tqp_pg.h"
+
+static const Oid equality_functions[] = {F_INT4EQ, F_INT8EQ,  F_INT48EQ,  F_INT84EQ,    F_INT2EQ,
+                                         F_TEXTEQ, F_UUID_EQ, F_BPCHAREQ, F_NUMERIC_EQ, F_OIDEQ};
+
+/* Tables of one level of which at most one row is read, found by their primary keys. */
+typedef struct Gate {
+    const Query *query;
+    List *equalities; /* OpExpr * of WHERE and ON, gathered when first asked for */
+    bool gathered;
+    Bitmapset *keyed; /* rtindexes */
+} Gate;
+
+static bool is_equality(const OpExpr *op) {
+    for (size_t i = 0; i < lengthof(equality_functions); i++)
+        if (op->opfuncid == equality_functions[i])
+            return list_length(op->args) == 2;
+    return false;
+}
+
+static void gather_quals(Gate *g, Node *quals) {
+    ListCell *lc;
+    if (quals == NULL)
+        return;
+    if (IsA(quals, OpExpr) && is_equality((OpExpr *)quals))
+        g->equalities = lappend(g->equalities, quals);
+    if (IsA(quals, BoolExpr) && ((BoolExpr *)quals)->boolop == AND_EXPR)
+        foreach (lc, ((BoolExpr *)quals)->args)
+            gather_quals(g, lfirst(lc));
+}
+
+static void gather_from(Gate *g, Node *item) {
+    ListCell *lc;
+    if (IsA(item, JoinExpr)) {
+        gather_from(g, ((JoinExpr *)item)->larg);
+        gather_from(g, ((JoinExpr *)item)->rarg);
+        gather_quals(g, ((JoinExpr *)item)->quals);
+    } else if (IsA(item, FromExpr)) {
+        foreach (lc, ((FromExpr *)item)->fromlist)
+            gather_from(g, lfirst(lc));
+        gather_quals(g, ((FromExpr *)item)->quals);
+    }
+}
+
+/* A constant, or a column of another level or of a table known by its key. */
+static bool is_single(const Gate *g, const Node *node) {
+    const Var *var = (const Var *)node;
+    if (!IsA(node, Var))
+        return IsA(node, Const) || IsA(node, Param);
+    return var->varlevelsup > 0 || bms_is_member(var->varno, g->keyed);
+}
+
+static bool is_column(const Node *node, int varno, AttrNumber column) {
+    const Var *var = (const Var *)node;
+    return IsA(node, Var) && var->varlevelsup == 0 && var->varno == varno &&
+           var->varattno == column;
+}
+
+static bool is_keyed(const Gate *g, int varno, AttrNumber column) {
+    ListCell *lc;
+    foreach (lc, g->equalities) {
+        const List *args = ((OpExpr *)lfirst(lc))->args;
+        if ((is_column(linitial(args), varno, column) && is_single(g, lsecond(args))) ||
+            (is_column(lsecond(args), varno, column) && is_single(g, linitial(args))))
+            return true;
+    }
+    return false;
+}
+
+/* The column of a primary key of one column, or InvalidAttrNumber; from the relation cache. */
+static AttrNumber key_column(Relation rel) {
+    int member;
+    if (rel->rd_pkattr == NULL) /* not computed yet, or no primary key */
+        bms_free(RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_PRIMARY_KEY));
+    if (!bms_get_singleton_member(rel->rd_pkattr, &member))
+        return InvalidAttrNumber;
+    return (AttrNumber)(member + FirstLowInvalidHeapAttributeNumber);
+}
+
+static bool is_user_table(const RangeTblEntry *rte) {
+    return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId &&
+           rte->relkind != RELKIND_VIEW;
+}
+
+/*
+ * A full scan is what we would replace; sorting or grouping costs a small multiple of it.  The
+ * relation cache answers: every transaction of a busy server passes here.
+ */
+static bool is_large(Relation rel) {
+    double pages = rel->rd_rel->relpages, rows = rel->rd_rel->reltuples;
+    return rows < 0 || /* never vacuumed: the planner looks at the file */
+           rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || /* its children have the rows */
+           8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
+}
+
+/* A look-up by primary key could not reach the gate. */
+static bool reads_one_row(Gate *g, int varno, Relation rel) {
+    AttrNumber column = key_column(rel);
+    if (!g->gathered)
+        gather_from(g, (Node *)g->query->jointree);
+    g->gathered = true;
+    return column != InvalidAttrNumber && is_keyed(g, varno, column);
+}
+
+/* Is the table large?  Sets *keyed when it is known by its key from now on. */
+static bool look_at(Gate *g, int varno, Oid relid, bool *keyed) {
+    Relation rel = RelationIdGetRelation(relid); /* locked since parse analysis */
+    if (rel == NULL)
+        return false;
+    bool large = is_large(rel);
+    *keyed = (large || list_length(g->query->rtable) > 1) && reads_one_row(g, varno, rel);
+    RelationClose(rel);
+    return large && !*keyed;
+}
+
+/* A table found by its key may make another one so, hence the rounds. */
+static bool has_large_table(const Query *q) {
+    Gate g = {.query = q};
+    ListCell *lc;
+    bool large, progress;
+    do {
+        large = progress = false;
+        foreach (lc, q->rtable) {
+            const RangeTblEntry *rte = lfirst(lc);
+            int varno = foreach_current_index(lc) + 1;
+            bool keyed = false;
+            if (!is_user_table(rte) || bms_is_member(varno, g.keyed))
+                continue;
+            if (tqp_force)
+                return true;
+            large |= look_at(&g, varno, rte->relid, &keyed);
+            if (keyed)
+                g.keyed = bms_add_member(g.keyed, varno);
+            progress |= keyed;
+        }
+    } while (large && progress);
+    return large;
+}
+
+static bool has_large_query(const Query *q);
+
+static bool has_large_sublink(Node *node, void *context) {
+    if (node == NULL)
+        return false;
+    if (IsA(node, SubLink) && has_large_query((Query *)((SubLink *)node)->subselect))
+        return true;
+    return !IsA(node, Query) && expression_tree_walker(node, has_large_sublink, context);
+}
+
+/* Is there such a table here or in any subquery? */
+static bool has_large_query(const Query *q) {
+    ListCell *lc;
+    if (has_large_table(q))
+        return true;
+    foreach (lc, q->rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (rte->rtekind == RTE_SUBQUERY && has_large_query(rte->subquery))
+            return true;
+    }
+    foreach (lc, q->cteList) {
+        const Query *cte = (const Query *)((CommonTableExpr *)lfirst(lc))->ctequery;
+        if (IsA(cte, Query) && has_large_query(cte))
+            return true;
+    }
+    return q->hasSubLinks && (has_large_sublink((Node *)q->jointree, NULL) ||
+                              has_large_sublink((Node *)q->targetList, NULL) ||
+                              has_large_sublink(q->havingQual, NULL));
+}
+
+bool tqp_planner_gate(const Query *q) {
+    return has_large_query(q);
+}
