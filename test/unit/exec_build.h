@@ -6,7 +6,7 @@
 
 typedef struct Build {
     TqpArena arena;
-    TqpPipeline pipelines[3];
+    TqpPipeline pipelines[8];
     TqpStep steps[64]; /* of the open pipeline */
     uint32_t nsteps;
     uint8_t lanes[64];
@@ -72,22 +72,30 @@ static inline void mark_sink(bool *used, const TqpSink *sink) {
     }
 }
 
+static inline void mark_step(bool *used, const TqpStep *step) {
+    for (int k = 0; k < 3; k++)
+        mark(used, step->in[k]);
+    mark(used, step->guard);
+    const TqpProbe *probe = step->op == TQP_STEP_PROBE ? step->aux : NULL;
+    for (uint32_t k = 0; probe != NULL && k < probe->nkeys; k++) {
+        mark(used, probe->keys[k].reg);
+        mark(used, probe->keys[k].valid);
+    }
+}
+
 /* Registers computed before step f and read after it. */
 static inline void set_live(Build *b, const TqpSink *sink, uint32_t f) {
     bool used[64] = {false}, defined[64] = {false};
     uint16_t *live = tqp_arena_zalloc(&b->arena, 64 * sizeof(uint16_t));
     mark_sink(used, sink);
-    for (uint32_t s = 0; s < b->nsteps; s++)
-        for (int k = 0; k < 3; k++) {
-            if (s > f)
-                mark(used, b->steps[s].in[k]);
-            if (s > f)
-                mark(used, b->steps[s].guard);
-            if (s < f)
-                mark(defined, b->steps[s].out);
-            if (s < f)
-                mark(defined, b->steps[s].out2);
+    for (uint32_t s = 0; s < b->nsteps; s++) {
+        if (s > f)
+            mark_step(used, &b->steps[s]);
+        if (s < f) {
+            mark(defined, b->steps[s].out);
+            mark(defined, b->steps[s].out2);
         }
+    }
     b->steps[f].live = live;
     for (uint16_t r = 0; r < b->nregs; r++)
         if (used[r] && defined[r])
@@ -101,7 +109,7 @@ static inline void *build_copy(Build *b, const void *data, size_t bytes) {
 /* Close the open pipeline and begin the next.  What the sink points to must outlive the build. */
 static inline TqpPipeline *build_pipeline(Build *b, bool from_result, const TqpSink *sink) {
     for (uint32_t s = 0; s < b->nsteps; s++)
-        if (b->steps[s].op == TQP_STEP_FILTER)
+        if (b->steps[s].op == TQP_STEP_FILTER || b->steps[s].op == TQP_STEP_PROBE)
             set_live(b, sink, s);
     TqpPipeline *p = &b->pipelines[b->program.npipelines];
     uint32_t source = from_result ? b->program.npipelines - 1 : 0;
