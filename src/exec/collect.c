@@ -11,6 +11,9 @@
 #include "exec/map.h"
 #include "exec/memory.h"
 
+/* Top-n: rows of one state for which not to wait for the morsel's end. */
+#define TILES_ROWS (4 * TQP_TOPN_MAX)
+
 static TqpStatus collect_begin(TqpRun *run) {
     const TqpSink *sink = &run->pipeline->sink;
     TqpCollect *collect = tqp_arena_zalloc(&run->arena, sizeof(TqpCollect));
@@ -86,10 +89,6 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
     const TqpSink *sink = &run->pipeline->sink;
     const uint64_t *keep = tile->sel;
     uint32_t n = tile->selected;
-    if (collect->stop_early && state->nrows - state->morsel_start >= collect->need) {
-        tile->done = true;
-        return TQP_OK;
-    }
     TQP_TRY(tqp_collect_reserve(run, state, n, tile->stop));
     for (uint32_t c = 0; c < sink->ncolumns; c++) {
         TqpColumn *column = &state->columns[c];
@@ -105,7 +104,9 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
             ((uint64_t *)state->seq.data)[state->nrows + i] =
                 (uint64_t)tile->morsel << 32 | state->morsel_seq++;
     state->nrows += n;
-    return TQP_OK;
+    tile->done = collect->stop_early && state->nrows - state->morsel_start >= collect->need;
+    /* A morsel may make any number of pairs. */
+    return collect->topn && state->nrows > TILES_ROWS ? tqp_topn_prune(run, collect, s) : TQP_OK;
 }
 
 /* LIMIT without ORDER BY: enough when the first morsels, all complete, have the rows. */

@@ -125,16 +125,12 @@ static void compress_register(TqpTile *tile, uint16_t reg, uint32_t n, const uin
 
 /* Which rows of the tile are left; of pairs only the positions matter. */
 static void note_positions(TqpTile *tile, const uint32_t *kept, uint32_t count) {
-    const TqpScalar none = {.i = 0};
-    if (tile->owners != NULL)
-        tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->owners, tile->owners,
-                        kept, NULL, none, NULL);
     if (tile->positions == NULL) {
         memcpy(tile->origin_sel, tile->sel, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
         return;
     }
     tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, count, tile->position_buf, tile->positions,
-                    kept, NULL, none, NULL);
+                    kept, NULL, (TqpScalar){.i = 0}, NULL);
     if (tile->repeats)
         return;
     memset(tile->origin_sel, 0, tqp_bitmap_words(tile->rows) * sizeof(uint64_t));
@@ -158,7 +154,10 @@ static void compact(TqpTile *tile, const TqpStep *step, uint16_t out) {
     tile->sel = NULL;
 }
 
+/* Below a PROBE_ANY rows stay beside their owners: what is live there ends with the pairs. */
 static bool is_worth_compacting(const TqpTile *tile, const TqpStep *step) {
+    if (tile->any != NULL)
+        return false;
     uint64_t kept = tile->selected, rows = tile->n;
     return step->imm[0].i != 0 ? kept * LAZY_DEN < rows : kept * COMPACT_DEN < rows * COMPACT_NUM;
 }
