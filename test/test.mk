@@ -72,8 +72,10 @@ conformance: $(B)/conformance
 sanitize:
 	$(MAKE) VARIANT=asan unit conformance fuzz-replay
 	$(MAKE) VARIANT=tsan tsan-tests
-tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_sort $(B)/test_store
-	$(B)/test_base && $(B)/test_exec && $(B)/test_sort && $(B)/test_store
+tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_exec_join $(B)/test_exec_pairs $(B)/test_sort \
+		$(B)/test_store
+	$(B)/test_base && $(B)/test_exec && $(B)/test_exec_join && $(B)/test_exec_pairs && \
+		$(B)/test_sort && $(B)/test_store
 
 # SECONDS of each target on its corpus and what it finds; TARGET=fuzz_ir for one.
 fuzz:

@@ -31,8 +31,7 @@ void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpLane l
     backend->kernels[TQP_STEP_INDEX][lane](&args);
 }
 
-TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map,
-                             TqpSlot *slots) {
+TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map, TqpSlot *slots) {
     for (uint32_t k = 0; k < map->nkeys; k++) {
         slots[k].lane = slots[k].lane == TQP_LANE_MASK ? TQP_LANE_U8 : slots[k].lane;
         slots[k].valid = map->null_safe[k] ? 0 : TQP_NO_REG;
@@ -207,9 +206,8 @@ static TqpStatus hash_rows(Hashing *job) {
     }
     build->none = build->table.nkeys;
     build->nnumbers = build->none + 1;
-    return build->map->exists_only
-               ? TQP_OK
-               : tqp_build_rows(build, job->run, job->numbers, UINT32_MAX);
+    return build->map->exists_only ? TQP_OK
+                                   : tqp_build_rows(build, job->run, job->numbers, UINT32_MAX);
 }
 
 static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {

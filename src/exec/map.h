@@ -2,7 +2,8 @@
  * The build side of a join: rows that a COLLECT sink materialised, and the map from keys to them.
  *
  * Every key has a number.  DENSE: its place in the array; HASH: order of insertion; `none` is the
- * number of keys that the build lacks and has no row.  Rows of a number are found in one of two ways:
+ * number of keys that the build lacks and has no row.  Rows of a number are found in one of two
+ * ways:
  *
  *   unique      first[number], or the number itself where `first` is absent; nrows = no row
  *   otherwise   list[starts[number] .. starts[number + 1]), or that interval itself without a list
@@ -26,10 +27,10 @@ typedef struct TqpBuild {
     bool null_key; /* some row has a NULL key */
     bool unique;   /* no key has two rows; never known of a map that is only probed by EXISTS */
     uint32_t none;
-    uint32_t nnumbers; /* none included */
+    uint32_t nnumbers;             /* none included */
     TqpBuffer first, starts, list; /* uint32_t */
-    TqpBuffer bits; /* DENSE and exists_only: a bit per number */
-    TqpKeyPlan plan; /* HASH */
+    TqpBuffer bits;                /* DENSE and exists_only: a bit per number */
+    TqpKeyPlan plan;               /* HASH */
     TqpKeyTable table;
     TqpArena arena; /* descriptors */
 } TqpBuild;

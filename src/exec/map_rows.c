@@ -101,6 +101,5 @@ TqpStatus tqp_build_rows(TqpBuild *build, TqpRun *run, const uint32_t *numbers, 
     if (build->unique)
         return make_first(build, stop, numbers, excluded);
     TQP_TRY(sum_up(build, stop));
-    return shape.ascending ? TQP_OK
-                           : make_list(build, run, numbers, excluded, shape.included);
+    return shape.ascending ? TQP_OK : make_list(build, run, numbers, excluded, shape.included);
 }

@@ -1,7 +1,8 @@
 /*
  * Pairs of probe and build rows.  While the tile is one of pairs its live registers, selection and
  * positions lie in memory exchanged with the state of the PROBE step, so that the tile itself stays
- * as it was and the next tile of pairs is gathered from it.  A PROBE further on does the same again.
+ * as it was and the next tile of pairs is gathered from it.  A PROBE further on does the same
+ * again.
  */
 #include <string.h>
 
@@ -110,8 +111,8 @@ static void leave(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
 }
 
 /*
- * The next pairs, in the order of probe rows, then of build rows; at most a tile.  A row of an outer
- * join without a match has begin = end and is paired with the empty row of the build.
+ * The next pairs, in the order of probe rows, then of build rows; at most a tile.  A row of an
+ * outer join without a match has begin = end and is paired with the empty row of the build.
  */
 static uint32_t fill(TqpProbeState *state, uint32_t *build_rows, uint32_t room) {
     const bool any = state->probe->kind == TQP_PROBE_ANY;
@@ -247,8 +248,8 @@ void tqp_pairs_note(TqpTile *tile, const TqpStep *match) {
             return;
         const uint64_t *mask = tqp_tile_guard(tile, in[k], match->guard, tile->guard_buf);
         for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++) {
-            uint64_t bits = w + 1 == tqp_bitmap_words(tile->n) ? tqp_bitmap_tail(tile->n)
-                                                               : ~UINT64_C(0);
+            uint64_t bits =
+                w + 1 == tqp_bitmap_words(tile->n) ? tqp_bitmap_tail(tile->n) : ~UINT64_C(0);
             for (bits &= mask != NULL ? mask[w] : bits; bits != 0; bits &= bits - 1)
                 tqp_bitmap_set(out[k], tile->owners[64 * w + (uint32_t)__builtin_ctzll(bits)]);
         }

@@ -93,7 +93,8 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
             return TQP_OK; /* all rows wanted come before this morsel */
         if (tqp_stop_asked(tile->stop))
             return TQP_CANCELLED;
-        TQP_TRY(tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows));
+        TQP_TRY(
+            tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows));
     }
     return run->ops->morsel_end != NULL ? run->ops->morsel_end(run, state, m) : TQP_OK;
 }

@@ -33,9 +33,8 @@ static bool is_probe_sound(const TqpTile *tile, uint32_t s) {
             (want == TQP_LANE_MASK ? TQP_LANE_U8 : want))
             return false;
     }
-    return probe->kind != TQP_PROBE_ANY ||
-           (probe->end > s && probe->end < tile->pipeline->nsteps &&
-            tile->pipeline->steps[probe->end].op == TQP_STEP_MATCH);
+    return probe->kind != TQP_PROBE_ANY || (probe->end > s && probe->end < tile->pipeline->nsteps &&
+                                            tile->pipeline->steps[probe->end].op == TQP_STEP_MATCH);
 }
 
 static bool is_fetch_sound(const TqpTile *tile, const TqpStep *step) {

@@ -68,8 +68,8 @@ static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32
                   .build = &made->builds[p],
                   .stats = &query->stats[p]};
     tqp_arena_init(&arena, query->broker);
-    TqpStatus status = tqp_source_open(program, p, rels, nrels, made->results, &arena, &joined,
-                                       &run.source);
+    TqpStatus status =
+        tqp_source_open(program, p, rels, nrels, made->results, &arena, &joined, &run.source);
     if (status == TQP_OK)
         status = tqp_exec_pipeline(&run, &made->results[p]);
     tqp_arena_free(&arena);

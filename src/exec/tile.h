@@ -54,7 +54,7 @@ typedef struct TqpTile {
     TqpBuffer memory;
     TqpArena arena;                /* of the worker: states of PROBE steps */
     struct TqpProbeState **probes; /* per step; NULL where it is no PROBE */
-    const TqpStop *stop; /* the worker's */
+    const TqpStop *stop;           /* the worker's */
 } TqpTile;
 
 TqpStatus tqp_tile_init(TqpTile *tile, struct TqpRun *run) TQP_NODISCARD;
@@ -72,8 +72,8 @@ TqpStatus tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start,
 TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) TQP_NODISCARD;
 
 /*
- * Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.  out:
- * a register that the step defines, or TQP_NO_REG.
+ * Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.
+ * out: a register that the step defines, or TQP_NO_REG.
  */
 void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask, uint16_t out);
 

@@ -175,8 +175,7 @@ static inline void build_side(Build *b, uint32_t rel, TqpMap map) {
 }
 
 static inline TqpStep *build_probe(Build *b, TqpProbe probe) {
-    TqpStep *step =
-        build_step(b, TQP_STEP_PROBE, TQP_LANE_U32, TQP_NO_REG, TQP_NO_REG, TQP_NO_REG);
+    TqpStep *step = build_step(b, TQP_STEP_PROBE, TQP_LANE_U32, TQP_NO_REG, TQP_NO_REG, TQP_NO_REG);
     TqpProbe *copy = build_copy(b, &probe, sizeof(probe));
     copy->keys = build_copy(b, probe.keys, probe.nkeys * sizeof(TqpSlot));
     copy->map = &b->pipelines[probe.pipeline].sink.map;

@@ -64,7 +64,7 @@ static const char *bool_or_null(int m) {
 
 static void add_pair(Lines *lines, const Side *left, uint32_t l, const Side *right, int64_t r) {
     const SideRow *row = r < 0 ? NULL : &right->rows[r];
-    char a[32], b[32], id[16];
+    char a[32], b[32], id[24];
     text_or_null(&left->rows[l], a);
     text_or_null(row, b);
     snprintf(id, sizeof(id), r < 0 ? "-" : "%lld", (long long)r);
@@ -141,8 +141,8 @@ static void test_exists(const Side *left, const Side *right, const Keys *keys, u
     build_filter_le(&b, id, limit);
     for (uint32_t k = 0; k < keys->n; k++)
         probe_keys[k] = side_load(&b, keys->columns[k]);
-    TqpStep *probe = build_probe(
-        &b, (TqpProbe){.kind = TQP_PROBE_EXISTS, .nkeys = keys->n, .keys = probe_keys});
+    TqpStep *probe =
+        build_probe(&b, (TqpProbe){.kind = TQP_PROBE_EXISTS, .nkeys = keys->n, .keys = probe_keys});
     TqpSlot yes = {.type = {TQP_TYPE_BOOL, 0, 0}, .lane = TQP_LANE_MASK, .valid = TQP_NO_REG};
     TqpSlot unknown = yes;
     yes.reg = probe->out = build_reg(&b, TQP_LANE_MASK);
@@ -161,7 +161,8 @@ static void test_exists(const Side *left, const Side *right, const Keys *keys, u
                 continue;
             found = found || keys_match(keys, &left->rows[l], &right->rows[r]);
             uint32_t k = keys->columns[0] - SIDE_A;
-            null = null || (keys->n == 1 && (left->rows[l].key[k] < 0 || right->rows[r].key[k] < 0));
+            null =
+                null || (keys->n == 1 && (left->rows[l].key[k] < 0 || right->rows[r].key[k] < 0));
         }
         if (keys->n == 1)
             lines_add(&expected, "%u|%s|%s", l, bool_or_null(found), bool_or_null(!found && null));
@@ -216,8 +217,7 @@ static void test_any(const Side *left, const Side *right, const Keys *keys, uint
         if (!is_selected(left, l, limit))
             continue;
         for (uint32_t r = 0; r < right->n; r++)
-            if (right->rows[r].live && l < r &&
-                keys_match(keys, &left->rows[l], &right->rows[r])) {
+            if (right->rows[r].live && l < r && keys_match(keys, &left->rows[l], &right->rows[r])) {
                 any = any || right->rows[r].m == 1;
                 none = none || right->rows[r].m < 0;
             }
@@ -229,7 +229,8 @@ static void test_any(const Side *left, const Side *right, const Keys *keys, uint
     build_free(&b);
 }
 
-/* ---- a chain: left outer right by a, then inner right by b of the first, filtered in between ---- */
+/* ---- a chain: left outer right by a, then inner right by b of the first, filtered in between ----
+ */
 
 static void test_chain(const Side *left, const Side *right, uint32_t domain) {
     Keys by_a = {TQP_MAP_DENSE, 1, {SIDE_A}, {false}}, by_b = {TQP_MAP_HASH, 1, {SIDE_B}, {true}};
@@ -237,8 +238,8 @@ static void test_chain(const Side *left, const Side *right, uint32_t domain) {
     build_side(&b, 1, keys_map(&by_a, domain, false));
     build_side(&b, 1, keys_map(&by_b, domain, false));
     TqpSlot id = side_load(&b, SIDE_ID), a = side_load(&b, SIDE_A);
-    TqpStep *one = build_probe(
-        &b, (TqpProbe){.kind = TQP_PROBE_PAIRS, .nkeys = 1, .keys = &a, .outer = true});
+    TqpStep *one =
+        build_probe(&b, (TqpProbe){.kind = TQP_PROBE_PAIRS, .nkeys = 1, .keys = &a, .outer = true});
     uint16_t rows1 = one->out = build_reg(&b, TQP_LANE_U32);
     uint16_t matched = one->out2 = build_reg(&b, TQP_LANE_MASK);
     TqpSlot m = side_load(&b, SIDE_M);
@@ -262,7 +263,8 @@ static void test_chain(const Side *left, const Side *right, uint32_t domain) {
         bool any = false;
         for (uint32_t r = 0; r <= right->n; r++) {
             bool outer = r == right->n;
-            if (outer ? any : !right->rows[r].live || !keys_match(&by_a, &left->rows[l], &right->rows[r]))
+            if (outer ? any
+                      : !right->rows[r].live || !keys_match(&by_a, &left->rows[l], &right->rows[r]))
                 continue;
             any = true;
             snprintf(first, sizeof(first), outer ? "-" : "%u", r);
@@ -279,13 +281,14 @@ static void test_chain(const Side *left, const Side *right, uint32_t domain) {
 
 static void test_kinds(const Side *left, const Side *right, uint32_t domain, int64_t limit,
                        bool cross) {
-    static const Keys all_keys[] = {{TQP_MAP_DENSE, 1, {SIDE_A}, {false}},
-                                    {TQP_MAP_DENSE, 1, {SIDE_A}, {true}},
-                                    {TQP_MAP_HASH, 1, {SIDE_A}, {false}},
-                                    {TQP_MAP_HASH, 1, {SIDE_B}, {false}},
-                                    {TQP_MAP_HASH, 1, {SIDE_C}, {true}},
-                                    {TQP_MAP_HASH, 3, {SIDE_B, SIDE_C, SIDE_A}, {true, false, true}},
-                                    {TQP_MAP_ALL, 0, {0}, {false}}};
+    static const Keys all_keys[] = {
+        {TQP_MAP_DENSE, 1, {SIDE_A}, {false}},
+        {TQP_MAP_DENSE, 1, {SIDE_A}, {true}},
+        {TQP_MAP_HASH, 1, {SIDE_A}, {false}},
+        {TQP_MAP_HASH, 1, {SIDE_B}, {false}},
+        {TQP_MAP_HASH, 1, {SIDE_C}, {true}},
+        {TQP_MAP_HASH, 3, {SIDE_B, SIDE_C, SIDE_A}, {true, false, true}},
+        {TQP_MAP_ALL, 0, {0}, {false}}};
     for (int k = 0; k < 7; k++) {
         const Keys *keys = &all_keys[k];
         if (keys->kind == TQP_MAP_ALL && !cross)
@@ -301,11 +304,11 @@ static void test_kinds(const Side *left, const Side *right, uint32_t domain, int
 
 int main(void) {
     static const uint32_t sizes[][5] = {/* left, right, domain, null_every, limit */
-                                        {0, 5, 3, 4, 100},      {5, 0, 3, 4, 100},
-                                        {1, 1, 1, 0, 100},      {1, 1, 1, 1, 100},
+                                        {0, 5, 3, 4, 100},       {5, 0, 3, 4, 100},
+                                        {1, 1, 1, 0, 100},       {1, 1, 1, 1, 100},
                                         {300, 200, 12, 5, 1000}, {300, 150, 12, 5, 20},
                                         {700, 40, 200, 0, 1000}, {2500, 60, 0, 6, 2400},
-                                        {90, 900, 1, 7, 1000},  {300, 30, 5000, 9, 1000}};
+                                        {90, 900, 1, 7, 1000},   {300, 30, 5000, 9, 1000}};
     const TqpBackend *backends[] = {tqp_backend_ref(), tqp_backend_cpu(tqp_cpu_best_isa())};
     for (int b = 0; b < 2; b++)
         for (int t = 1; t <= 3; t++)
