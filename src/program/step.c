@@ -5,12 +5,8 @@ static const char *const step_names[TQP_STEP_COUNT] = {
 #define TQP_STEP(e, n, lanes, note) [TQP_STEP_##e] = n,
 #include "program/steps.def"
 #undef TQP_STEP
-    [TQP_STEP_LOAD] = "load",
-    [TQP_STEP_FILTER] = "filter",
-    [TQP_STEP_BOUND] = "bound",
-    [TQP_STEP_PROBE] = "probe",
-    [TQP_STEP_MATCH] = "match",
-    [TQP_STEP_FETCH] = "fetch",
+    [TQP_STEP_LOAD] = "load",   [TQP_STEP_FILTER] = "filter", [TQP_STEP_BOUND] = "bound",
+    [TQP_STEP_PROBE] = "probe", [TQP_STEP_MATCH] = "match",   [TQP_STEP_FETCH] = "fetch",
 };
 
 /* One bit per lane. */

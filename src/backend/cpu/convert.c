@@ -41,6 +41,7 @@ typedef TqpUint128 WrapI128;
 #undef EXPR
 #undef IMM
 
+/* Both immediates of INDEX. */
 typedef struct IndexImm {
     uint64_t add, limit;
 } IndexImm;
@@ -48,9 +49,17 @@ typedef struct WideIndexImm {
     TqpUint128 add, limit;
 } WideIndexImm;
 
+static inline IndexImm index_imm(const TqpKernelArgs *args) {
+    return (IndexImm){(uint64_t)args->imm[0].i, (uint64_t)args->imm[1].i};
+}
+
+static inline WideIndexImm wide_index_imm(const TqpKernelArgs *args) {
+    return (WideIndexImm){(TqpUint128)args->imm[0].w, (TqpUint128)args->imm[1].i};
+}
+
 #define OP   INDEX
 #define TO   U32
-#define IMM  (IndexImm){(uint64_t)args->imm[0].i, (uint64_t)args->imm[1].i}
+#define IMM  index_imm(args)
 #define EXPR (uint64_t) x + imm.add < imm.limit ? (uint64_t)x + imm.add : imm.limit
 #include "backend/cpu/each_code.inc"
 #define LANE I64
@@ -58,7 +67,7 @@ typedef struct WideIndexImm {
 #undef LANE
 #undef EXPR
 #undef IMM
-#define IMM  (WideIndexImm){(TqpUint128)args->imm[0].w, (TqpUint128)args->imm[1].i}
+#define IMM  wide_index_imm(args)
 #define EXPR (TqpUint128) x + imm.add < imm.limit ? (TqpUint128)x + imm.add : imm.limit
 #define LANE I128
 #include TEMPLATE
