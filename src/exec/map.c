@@ -227,6 +227,8 @@ static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {
     TQP_TRY(tqp_build_key_plan(&build->plan, arena, map, slots));
     tqp_key_table_init(&build->table, &build->plan, run->query->broker, 0);
     build->table.stop = &run->leader;
+    if (map->unique)
+        TQP_TRY(tqp_key_table_reserve(&build->table, build->nrows));
     *job = (Hashing){.run = run, .build = build, .keys = keys};
     job->words = tqp_arena_alloc(&run->arena, (size_t)TQP_KEY_BATCH * build->plan.nwords * 8);
     if (job->words == NULL)

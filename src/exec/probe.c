@@ -116,6 +116,7 @@ static void begin_match(const TqpTile *tile, const TqpStep *step, TqpProbeState 
     const TqpProbe *probe = state->probe;
     uint32_t words = tqp_bitmap_words(tile->n);
     const uint64_t *guard = tqp_tile_guard(tile, step->guard, TQP_NO_REG, tile->guard_buf);
+    state->leaves_out = guard != NULL;
     if (guard != NULL)
         memcpy(state->match, guard, words * sizeof(uint64_t));
     else
@@ -126,6 +127,7 @@ static void begin_match(const TqpTile *tile, const TqpStep *step, TqpProbeState 
         const uint64_t *valid = tile->regs[probe->keys[k].valid];
         for (uint32_t w = 0; w < words; w++)
             state->match[w] &= valid[w];
+        state->leaves_out = true;
     }
 }
 
@@ -283,8 +285,20 @@ static void exists(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
 
 /* ---- pairs ---- */
 
+/* Rows that were looked up and masked out may have found something. */
+static void clear_rows(const TqpTile *tile, TqpProbeState *state) {
+    uint32_t words = tqp_bitmap_words(tile->n);
+    for (uint32_t w = 0; w < words; w++) {
+        uint64_t bits = w + 1 == words ? tqp_bitmap_tail(tile->n) : ~UINT64_C(0);
+        for (bits &= ~state->match[w]; bits != 0; bits &= bits - 1)
+            state->begin[64 * w + (uint32_t)__builtin_ctzll(bits)] = state->build->nrows;
+    }
+}
+
 /* Every row has one match (begin) or none: the tile stays, its selection shrinks. */
 static void keep_matches(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
+    if (state->leaves_out)
+        clear_rows(tile, state);
     if (step->out != TQP_NO_REG) {
         memcpy(tile->bufs[step->out], state->begin, tile->n * sizeof(uint32_t));
         tile->regs[step->out] = tile->bufs[step->out];
@@ -303,7 +317,7 @@ static uint32_t list_rows(TqpTile *tile, TqpProbeState *state) {
     if (state->probe->kind == TQP_PROBE_PAIRS && state->probe->outer) {
         for (uint32_t i = 0; i < tile->n; i++)
             if (!tqp_bitmap_get(state->match, i))
-                state->begin[i] = state->end[i] = state->build->nrows;
+                state->begin[i] = state->end[i] = 0;
         mask = tile->sel;
         if (mask == NULL) {
             tqp_bitmap_fill(state->other, tile->n);
@@ -319,15 +333,14 @@ static uint32_t list_rows(TqpTile *tile, TqpProbeState *state) {
     return most;
 }
 
-/* Places in the list become rows, where each number has at most one. */
+/*
+ * Places in the list become rows, where no row has two.  The place of a row without a match is any
+ * up to the list's end, where a row number follows.
+ */
 static void places_to_rows(TqpTile *tile, TqpProbeState *state) {
-    if (state->list == NULL)
-        return;
-    if (state->probe->outer) /* rows without a match point behind the list */
-        for (uint32_t i = 0; i < tile->n; i++)
-            if (!tqp_bitmap_get(state->match, i))
-                state->begin[i] = 0;
-    gather(tile, state->begin, state->list, state->begin);
+    state->leaves_out = true;
+    if (state->list != NULL)
+        gather(tile, state->begin, state->list, state->begin);
 }
 
 TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) {

@@ -21,6 +21,7 @@ typedef struct TqpSavedTile {
 typedef struct TqpProbeState {
     const TqpProbe *probe;
     const TqpBuild *build;
+    bool leaves_out;       /* some rows of the tile do not probe */
     uint64_t *match;       /* mask of the tile's rows with a match */
     uint64_t *other;       /* a mask for in between */
     uint32_t *begin, *end; /* per row: numbers, then build rows or places in `list` */
