@@ -103,7 +103,8 @@ static inline void set_live(Build *b, const TqpSink *sink, uint32_t f) {
 }
 
 static inline void *build_copy(Build *b, const void *data, size_t bytes) {
-    return memcpy(tqp_arena_alloc(&b->arena, bytes + 1), data, bytes);
+    void *copy = tqp_arena_alloc(&b->arena, bytes + 1);
+    return bytes > 0 ? memcpy(copy, data, bytes) : copy;
 }
 
 /* Close the open pipeline and begin the next.  What the sink points to must outlive the build. */
