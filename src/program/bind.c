@@ -3,26 +3,10 @@
  * expressions are substituted down to the source's columns.  An aggregate closes it, and so does a
  * limit that has something above it; the result becomes the source of the next one.
  */
-#include "program/bind.h"
+#include "program/bind_node.h"
 
-typedef struct SortExpr {
-    const TqpExpr *expr; /* over the source's columns */
-    bool descending, nulls_first;
-} SortExpr;
-
-/* What the open pipeline outputs so far. */
-typedef struct Open {
-    uint32_t noutputs;
-    const TqpExpr **env; /* outputs over the source's columns */
-    uint32_t nsort;
-    SortExpr *sort;
-    bool limited;
-    int64_t limit, offset;
-    bool raised; /* a filter below may raise */
-} Open;
-
-static void identity(TqpBinder *b, Open *o, uint32_t n, const TqpType *types) {
-    *o = (Open){.noutputs = n, .limit = -1};
+void tqp_bind_identity(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpType *types) {
+    *o = (TqpBindOpen){.noutputs = n, .types = types, .limit = -1};
     o->env = tqp_bind_zalloc(b, n * sizeof(*o->env));
     for (uint32_t i = 0; i < n && b->status == TQP_OK; i++) {
         o->env[i] = tqp_ir_col(b->a, i, types[i]);
@@ -31,8 +15,8 @@ static void identity(TqpBinder *b, Open *o, uint32_t n, const TqpType *types) {
     }
 }
 
-static const TqpExpr *substitute(TqpBinder *b, const Open *o, const TqpExpr *e) {
-    const TqpExpr *r = tqp_ir_expr_substitute(b->a, e, o->env);
+const TqpExpr *tqp_bind_substitute(TqpBinder *b, const TqpExpr *e, const TqpExpr *const *env) {
+    const TqpExpr *r = tqp_ir_expr_substitute(b->a, e, env);
     if (r == NULL)
         tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
     return r != NULL ? r : e;
@@ -55,9 +39,20 @@ static void sortable(TqpBinder *b, TqpBound *v) {
     }
 }
 
-static TqpBindColumn collected(TqpBinder *b, const TqpExpr *e, bool sorted, TqpSlot *slot) {
+/* NULL in every row: as codes of that dictionary. */
+static TqpBound null_codes(TqpBinder *b, TqpType type, const TqpSlot *like) {
+    uint16_t reg = tqp_bind_fill_int(b, like->lane, 0);
+    TqpBound v = tqp_bind_slot(type, like->lane, reg, tqp_bind_mask_fill(b, false));
+    v.s.dict = like->dict;
+    return v;
+}
+
+static TqpBindColumn collected(TqpBinder *b, const TqpExpr *e, bool sorted,
+                               const TqpBindColumn *like, TqpSlot *slot) {
     TqpBound v = tqp_bind_expr(b, e);
     bool all_null = tqp_bind_is_null(&v);
+    if (all_null && like != NULL && like->s.dict != NULL && !sorted)
+        v = null_codes(b, e->type, &like->s);
     if (sorted && b->status == TQP_OK)
         sortable(b, &v);
     *slot = tqp_bind_to_reg(b, v).s;
@@ -69,7 +64,8 @@ static TqpBindColumn collected(TqpBinder *b, const TqpExpr *e, bool sorted, TqpS
 }
 
 /* Outputs, then the sort keys that are not among them; *keys says which column each key is. */
-static uint32_t sink_exprs(const Open *o, const TqpExpr **exprs, TqpSortSpec *keys, bool *sorted) {
+static uint32_t sink_exprs(const TqpBindOpen *o, const TqpExpr **exprs, TqpSortSpec *keys,
+                           bool *sorted) {
     uint32_t n = o->noutputs;
     for (uint32_t i = 0; i < n; i++)
         exprs[i] = o->env[i];
@@ -90,8 +86,9 @@ static uint32_t sink_exprs(const Open *o, const TqpExpr **exprs, TqpSortSpec *ke
  * ORDER BY .. LIMIT: whatever is computed comes first, since it may raise for any row; then rows
  * that come too late by the first key are dropped, and columns are read for the others only.
  */
-static void collect_columns(TqpBinder *b, const Open *o, const TqpExpr *const *exprs,
-                            const bool *sorted, const TqpSink *sink, TqpBindColumn *columns) {
+static void collect_columns(TqpBinder *b, const TqpBindOpen *o, const TqpExpr *const *exprs,
+                            const bool *sorted, const TqpBindColumn *like, const TqpSink *sink,
+                            TqpBindColumn *columns) {
     TqpSlot *slots = (TqpSlot *)(uintptr_t)sink->columns;
     bool bounded = o->nsort > 0 && o->limit >= 0;
     uint32_t first = bounded ? sink->sort[0].column : 0;
@@ -99,7 +96,9 @@ static void collect_columns(TqpBinder *b, const Open *o, const TqpExpr *const *e
         for (uint32_t i = 0; i < sink->ncolumns && b->status == TQP_OK; i++) {
             bool is_late = bounded && i != first && exprs[i]->op == TQP_OP_COL;
             if (is_late == (late == 1))
-                columns[i] = collected(b, exprs[i], sorted[i], &slots[i]);
+                columns[i] = collected(b, exprs[i], sorted[i],
+                                       like != NULL && i < o->noutputs ? &like[i] : NULL,
+                                       &slots[i]);
         }
         if (late == 0 && bounded && b->status == TQP_OK)
             tqp_bind_bound_step(b, &slots[first], sink->sort[0].descending,
@@ -107,7 +106,8 @@ static void collect_columns(TqpBinder *b, const Open *o, const TqpExpr *const *e
     }
 }
 
-static void close_collect(TqpBinder *b, Open *o, const TqpType *types, bool reopen) {
+void tqp_bind_collect(TqpBinder *b, const TqpBindOpen *o, const TqpBindColumn *like,
+                      TqpBindRows *rows) {
     uint32_t room = o->noutputs + o->nsort;
     const TqpExpr **exprs = tqp_bind_zalloc(b, room * sizeof(*exprs));
     TqpSortSpec *keys = tqp_bind_zalloc(b, o->nsort * sizeof(*keys));
@@ -125,15 +125,25 @@ static void close_collect(TqpBinder *b, Open *o, const TqpType *types, bool reop
                     .offset = o->offset,
                     .group = TQP_NO_REG};
     sink.ncolumns = sink_exprs(o, exprs, keys, sorted);
-    collect_columns(b, o, exprs, sorted, &sink, columns);
-    uint64_t rows = b->source.max_rows;
-    if (o->limit >= 0 && (uint64_t)o->limit < rows)
-        rows = (uint64_t)o->limit;
+    collect_columns(b, o, exprs, sorted, like, &sink, columns);
+    uint64_t nrows = b->source.max_rows;
+    if (o->limit >= 0 && (uint64_t)o->limit < nrows)
+        nrows = (uint64_t)o->limit;
     tqp_bind_finish(b, &sink);
-    if (b->status != TQP_OK || !reopen)
+    uint32_t *source = tqp_bind_zalloc(b, sizeof(*source));
+    if (b->status != TQP_OK)
         return;
-    tqp_bind_open_result(b, b->npipelines - 1, rows, o->noutputs, columns);
-    identity(b, o, o->noutputs, types);
+    *source = b->npipelines - 1;
+    *rows = (TqpBindRows){1, source, nrows, o->noutputs, o->types, columns};
+}
+
+void tqp_bind_settle(TqpBinder *b, TqpBindOpen *o) {
+    TqpBindRows rows;
+    if (!o->limited || b->status != TQP_OK)
+        return;
+    tqp_bind_collect(b, o, NULL, &rows);
+    if (b->status == TQP_OK)
+        tqp_bind_read(b, &rows, o);
 }
 
 static bool limit_value(TqpBinder *b, const TqpExpr *e, int64_t absent, int64_t *out) {
@@ -155,76 +165,81 @@ static bool limit_value(TqpBinder *b, const TqpExpr *e, int64_t absent, int64_t 
     return true;
 }
 
-static void apply_project(TqpBinder *b, const TqpNode *node, Open *o) {
+static void apply_project(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     bool may_raise = false;
     for (uint32_t i = 0; i < node->noutputs; i++)
         may_raise |= tqp_ir_expr_may_raise(node->project.exprs[i]);
-    if (o->limited && may_raise) /* only the rows within the limit may raise */
-        close_collect(b, o, node->inputs[0]->types, true);
+    if (may_raise) /* only the rows within the limit may raise */
+        tqp_bind_settle(b, o);
     const TqpExpr **env = tqp_bind_zalloc(b, node->noutputs * sizeof(*env));
     for (uint32_t i = 0; i < node->noutputs && b->status == TQP_OK; i++)
-        env[i] = substitute(b, o, node->project.exprs[i]);
+        env[i] = tqp_bind_substitute(b, node->project.exprs[i], o->env);
     o->env = env;
     o->noutputs = node->noutputs;
 }
 
-static void apply_sort(TqpBinder *b, const TqpNode *node, Open *o) {
-    if (o->limited)
-        close_collect(b, o, node->inputs[0]->types, true);
+static void apply_sort(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_settle(b, o);
     o->nsort = node->sort.nkeys;
     o->sort = tqp_bind_zalloc(b, o->nsort * sizeof(*o->sort));
     for (uint32_t i = 0; i < o->nsort && b->status == TQP_OK; i++) {
         const TqpSortKey *key = &node->sort.keys[i];
-        o->sort[i] = (SortExpr){substitute(b, o, key->expr), key->descending, key->nulls_first};
+        o->sort[i] = (TqpBindSort){tqp_bind_substitute(b, key->expr, o->env), key->descending,
+                                   key->nulls_first};
     }
 }
 
-static void apply_limit(TqpBinder *b, const TqpNode *node, Open *o) {
-    if (o->limited)
-        close_collect(b, o, node->inputs[0]->types, true);
+static void apply_limit(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_settle(b, o);
     o->limited = true;
     if (limit_value(b, node->limit.count, -1, &o->limit))
         limit_value(b, node->limit.offset, 0, &o->offset);
 }
 
-static void lower(TqpBinder *b, const TqpNode *node, Open *o) {
-    if (node->kind == TQP_NODE_SCAN) {
-        tqp_bind_open_relation(b, node);
-        identity(b, o, node->noutputs, node->types);
-        return;
-    }
-    lower(b, node->inputs[0], o);
+static void apply_filter(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_settle(b, o);
     if (b->status != TQP_OK)
         return;
-    switch (node->kind) {
-    case TQP_NODE_FILTER:
-        if (o->limited)
-            close_collect(b, o, node->inputs[0]->types, true);
-        if (b->status == TQP_OK) {
-            const TqpExpr *pred = substitute(b, o, node->filter.pred);
-            tqp_bind_filter(b, pred, b->source.kind == TQP_SOURCE_RELATION && !o->raised);
-            o->raised |= tqp_ir_expr_may_raise(pred);
-        }
-        break;
-    case TQP_NODE_PROJECT:
-        apply_project(b, node, o);
-        break;
-    case TQP_NODE_AGGREGATE:
-        if (o->limited)
-            close_collect(b, o, node->inputs[0]->types, true);
-        if (b->status == TQP_OK)
-            tqp_bind_aggregate(b, node, o->env);
-        identity(b, o, node->noutputs, node->types);
-        break;
-    case TQP_NODE_SORT:
-        apply_sort(b, node, o);
-        break;
-    case TQP_NODE_LIMIT:
-        apply_limit(b, node, o);
-        break;
-    default:
+    const TqpExpr *pred = tqp_bind_substitute(b, node->filter.pred, o->env);
+    tqp_bind_filter(b, pred, b->source.kind == TQP_SOURCE_RELATION && !o->raised);
+    o->raised |= tqp_ir_expr_may_raise(pred);
+}
+
+static void apply_aggregate(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_settle(b, o);
+    if (b->status == TQP_OK)
+        tqp_bind_aggregate(b, node, o->env);
+    tqp_bind_identity(b, o, node->noutputs, node->types);
+}
+
+typedef void (*Apply)(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
+
+static void apply_scan(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_open_relation(b, node);
+    tqp_bind_identity(b, o, node->noutputs, node->types);
+}
+
+/* What a node adds; that of one input, behind what its input is already. */
+static const Apply apply[TQP_NODE_KIND_COUNT] = {
+    [TQP_NODE_SCAN] = apply_scan,           [TQP_NODE_VALUES] = tqp_bind_values,
+    [TQP_NODE_JOIN] = tqp_bind_join,        [TQP_NODE_APPEND] = tqp_bind_append,
+    [TQP_NODE_FILTER] = apply_filter,       [TQP_NODE_PROJECT] = apply_project,
+    [TQP_NODE_AGGREGATE] = apply_aggregate, [TQP_NODE_SORT] = apply_sort,
+    [TQP_NODE_LIMIT] = apply_limit,
+};
+
+void tqp_bind_node(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    if (b->status != TQP_OK)
+        return;
+    if ((unsigned)node->kind >= TQP_NODE_KIND_COUNT) {
         tqp_bind_fail(b, TQP_INVALID, "unknown node %d", (int)node->kind);
+        return;
     }
+    if (node->ninputs == 1)
+        tqp_bind_node(b, node->inputs[0], o);
+    if (b->status == TQP_OK)
+        apply[node->kind](b, node, o);
+    o->types = node->types;
 }
 
 TqpStatus tqp_program_bind(TqpArena *a, const TqpNode *node, const TqpRelation *const *rels,
@@ -238,13 +253,14 @@ TqpStatus tqp_program_bind(TqpArena *a, const TqpNode *node, const TqpRelation *
                    .nparams = nparams,
                    .guard = TQP_NO_REG,
                    .err = err};
-    Open o;
+    TqpBindOpen o = {0};
+    TqpBindRows rows;
     *program = NULL;
     if (options != NULL)
         b.options = *options;
-    lower(&b, node, &o);
+    tqp_bind_node(&b, node, &o);
     if (b.status == TQP_OK)
-        close_collect(&b, &o, node->types, false);
+        tqp_bind_collect(&b, &o, NULL, &rows);
     TqpProgram *p = tqp_bind_zalloc(&b, sizeof(*p));
     if (b.status != TQP_OK)
         return b.status;

@@ -27,26 +27,55 @@ typedef struct TqpBound {
     bool loose; /* some step may raise: valid under the guard it was bound under only */
 } TqpBound;
 
-/* A column of the open pipeline's source. */
+/*
+ * A column of the open pipeline: of its source, loaded at first use; or an output of a build that
+ * it probed, fetched at first use.
+ */
 typedef struct TqpBindColumn {
     TqpSlot s; /* reg, valid: TQP_NO_REG until loaded */
     uint32_t dict_collation;
     bool nullable, all_null, loaded;
+    struct TqpBindBuild *build; /* NULL: of the source */
+    uint32_t output;            /* of the build */
+    bool described;             /* build: s, nullable, ... and built are known */
+    TqpSlot built;              /* build: in its own pipeline */
 } TqpBindColumn;
 
 typedef struct TqpBindSource {
     TqpSourceKind kind;
-    uint32_t index; /* of the relation or pipeline */
-    uint32_t ncolumns;
+    uint32_t nsources;
+    const uint32_t *sources;   /* the relation, or pipelines */
+    const TqpRelation *values; /* VALUES */
+    uint32_t ncolumns;         /* builds' columns follow the source's */
     TqpBindColumn *columns;
-    uint64_t max_rows; /* proved bound of its rows */
+    uint64_t max_rows; /* proved bound of the open pipeline's rows */
 } TqpBindSource;
+
+/*
+ * The build of a join.  Its pipeline stays open as long as that of the probe, so that it collects
+ * only what is fetched.
+ */
+typedef struct TqpBindBuild {
+    struct TqpBinder *open;    /* see tqp_bind_swap */
+    const TqpExpr *const *env; /* its outputs over its own columns */
+    TqpMap map;
+    uint32_t number; /* among the builds of the probe's pipeline */
+    uint32_t ncolumns, columns_cap;
+    TqpSlot *columns;       /* to collect */
+    uint16_t rows, matched; /* in the probe's pipeline; matched: TQP_NO_REG unless outer */
+    uint32_t pipeline;      /* once finished */
+} TqpBindBuild;
 
 typedef struct TqpBindMemo {
     const TqpExpr *expr;
     uint16_t guard;
     TqpBound value;
 } TqpBindMemo;
+
+/* Of a step: it may raise, so it is kept even if nothing reads its result. */
+#define TQP_BIND_RAISING 1u
+/* Inside a region that was closed: its result is not to be seen any more. */
+#define TQP_BIND_HIDDEN 2u
 
 typedef struct TqpBinder {
     TqpArena *a;
@@ -65,8 +94,10 @@ typedef struct TqpBinder {
     TqpBindSource source;
     TqpStep *steps;
     uint32_t nsteps, steps_cap;
-    bool *raising; /* per step: kept even if nothing reads its result */
-    uint32_t raising_cap;
+    uint8_t *flags; /* per step */
+    uint32_t flags_cap;
+    TqpBindBuild **builds;
+    uint32_t nbuilds, builds_cap;
     uint8_t *reg_lanes;
     uint32_t nregs, regs_cap;
     TqpPrune *prunes;
@@ -98,6 +129,9 @@ uint16_t tqp_bind_lut(TqpBinder *b, TqpStepOp op, TqpLane lane, uint16_t x, cons
 uint16_t tqp_bind_select(TqpBinder *b, TqpLane lane, uint16_t yes, uint16_t no, uint16_t mask);
 uint16_t tqp_bind_fill_int(TqpBinder *b, TqpLane lane, TqpInt128 value); /* U8..I128 */
 void tqp_bind_emit_load(TqpBinder *b, uint32_t column); /* sets the column's reg and valid */
+/* At this place, whatever came before; gives its index. */
+uint32_t tqp_bind_append_step(TqpBinder *b, const TqpStep *step);
+uint16_t tqp_bind_new_reg(TqpBinder *b, TqpLane lane);
 void tqp_bind_filter_step(TqpBinder *b, uint16_t mask);
 void tqp_bind_bound_step(TqpBinder *b, const TqpSlot *key, bool descending, bool nulls_first);
 
@@ -268,9 +302,17 @@ TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings);
 TqpLane tqp_bind_code_lane(uint32_t count);
 
 /* ---- pipelines ---- */
-void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan); /* bind_source.c */
-void tqp_bind_open_result(TqpBinder *b, uint32_t pipeline, uint64_t max_rows, uint32_t ncolumns,
-                          const TqpBindColumn *columns);
+/* bind_source.c.  Columns of results: as collected, none loaded. */
+void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan);
+void tqp_bind_open_values(TqpBinder *b, const TqpNode *node, const TqpRelation *rel);
+void tqp_bind_open_results(TqpBinder *b, uint32_t nsources, const uint32_t *sources,
+                           uint64_t max_rows, uint32_t ncolumns, const TqpBindColumn *columns);
+/* The place of a slot of the build's pipeline among what it collects. */
+uint32_t tqp_bind_build_column(TqpBinder *b, TqpBindBuild *build, const TqpSlot *slot);
+/* Exchange the open pipeline for another one. */
+void tqp_bind_swap(TqpBinder *b, TqpBinder *other);
+/* Column of the open pipeline, all of which is known but its registers. */
+const TqpBindColumn *tqp_bind_describe(TqpBinder *b, uint32_t column);
 TqpBound tqp_bind_column(TqpBinder *b, uint32_t column); /* loads at first use */
 /* Close with an AGGREGATE sink and open its result.  env: the input's outputs over the source. */
 void tqp_bind_aggregate(TqpBinder *b, const TqpNode *node, const TqpExpr *const *env);

@@ -328,5 +328,6 @@ void tqp_bind_aggregate(TqpBinder *b, const TqpNode *node, const TqpExpr *const 
     if (sink.grouping == TQP_GROUP_DENSE && sink.ngroups < rows)
         rows = sink.ngroups;
     tqp_bind_finish(b, &sink);
-    tqp_bind_open_result(b, b->npipelines - 1, rows, nkeys + naccs, columns);
+    uint32_t pipeline = b->npipelines - 1;
+    tqp_bind_open_results(b, 1, &pipeline, rows, nkeys + naccs, columns);
 }

@@ -49,7 +49,7 @@ TqpStep tqp_bind_step(TqpStepOp op, TqpLane lane) {
     return step;
 }
 
-static uint16_t new_reg(TqpBinder *b, TqpLane lane) {
+uint16_t tqp_bind_new_reg(TqpBinder *b, TqpLane lane) {
     b->reg_lanes = tqp_bind_grow(b, b->reg_lanes, b->nregs, &b->regs_cap, 1);
     if (b->nregs >= TQP_NO_REG - 1)
         tqp_bind_fail(b, TQP_UNSUPPORTED, "query needs too many registers");
@@ -65,11 +65,14 @@ static bool same_step(const TqpStep *x, const TqpStep *y) {
            memcmp(x->in, y->in, sizeof(x->in)) == 0 && memcmp(x->imm, y->imm, sizeof(x->imm)) == 0;
 }
 
-static void append(TqpBinder *b, const TqpStep *step) {
+uint32_t tqp_bind_append_step(TqpBinder *b, const TqpStep *step) {
     b->steps = tqp_bind_grow(b, b->steps, b->nsteps, &b->steps_cap, sizeof(*b->steps));
-    b->raising = tqp_bind_grow(b, b->raising, b->nsteps, &b->raising_cap, sizeof(*b->raising));
-    if (b->status == TQP_OK)
-        b->steps[b->nsteps++] = *step;
+    b->flags = tqp_bind_grow(b, b->flags, b->nsteps, &b->flags_cap, sizeof(*b->flags));
+    if (b->status != TQP_OK)
+        return 0;
+    b->steps[b->nsteps] = *step;
+    b->flags[b->nsteps] = 0;
+    return b->nsteps++;
 }
 
 /* The step that gives the same as `step`, or NULL. */
@@ -77,7 +80,7 @@ static TqpStep *find_step(const TqpBinder *b, const TqpStep *step, int out_lane)
     for (uint32_t i = b->nsteps; i-- > 0;) {
         TqpStep *s = &b->steps[i];
         int lane = s->out == TQP_NO_REG ? -1 : b->reg_lanes[s->out];
-        if (lane == out_lane && same_step(s, step))
+        if ((b->flags[i] & TQP_BIND_HIDDEN) == 0 && lane == out_lane && same_step(s, step))
             return s;
     }
     return NULL;
@@ -88,8 +91,8 @@ static TqpStep *find_or_append(TqpBinder *b, TqpStep *step, int out_lane) {
     if (found != NULL)
         return found;
     if (out_lane >= 0)
-        step->out = new_reg(b, (TqpLane)out_lane);
-    append(b, step);
+        step->out = tqp_bind_new_reg(b, (TqpLane)out_lane);
+    tqp_bind_append_step(b, step);
     return b->status == TQP_OK ? &b->steps[b->nsteps - 1] : step;
 }
 
@@ -99,13 +102,22 @@ uint16_t tqp_bind_emit(TqpBinder *b, TqpStep *step, TqpLane out_lane) {
 
 void tqp_bind_emit_load(TqpBinder *b, uint32_t column) {
     TqpBindColumn *col = &b->source.columns[column];
-    TqpStep step = tqp_bind_step(TQP_STEP_LOAD, col->s.lane);
+    TqpBindBuild *build = col->build;
+    TqpStep step = tqp_bind_step(build != NULL ? TQP_STEP_FETCH : TQP_STEP_LOAD, col->s.lane);
     step.column = column;
+    if (build != NULL) {
+        step.column = tqp_bind_build_column(b, build, &col->built);
+        step.in[0] = build->rows;
+        step.imm[1].i = build->number;
+    }
     step.imm[0].i = col->s.bias;
-    step.out = col->s.reg = new_reg(b, col->s.lane);
-    if (col->nullable)
-        step.out2 = col->s.valid = new_reg(b, TQP_LANE_MASK);
-    append(b, &step);
+    step.out = col->s.reg = tqp_bind_new_reg(b, col->s.lane);
+    if (build != NULL ? col->built.valid != TQP_NO_REG : col->nullable)
+        step.out2 = col->s.valid = tqp_bind_new_reg(b, TQP_LANE_MASK);
+    col->loaded = true;
+    tqp_bind_append_step(b, &step);
+    if (build != NULL)
+        col->s.valid = tqp_bind_mask_and(b, col->s.valid, build->matched);
 }
 
 uint16_t tqp_bind_guard(TqpBinder *b, uint16_t valid) {
@@ -117,7 +129,7 @@ uint16_t tqp_bind_emit_raising(TqpBinder *b, TqpStep *step, int out_lane, uint16
     step->guard = tqp_bind_guard(b, valid);
     TqpStep *s = find_or_append(b, step, out_lane);
     if (b->status == TQP_OK)
-        b->raising[s - b->steps] = true;
+        b->flags[s - b->steps] |= TQP_BIND_RAISING;
     return s->out;
 }
 

@@ -111,9 +111,9 @@ static double interval_share(const TqpBindColumn *col, const TqpBindTerm *term) 
     return ((double)hi - (double)lo + 1) / ((double)col->s.max - (double)col->s.min + 1);
 }
 
-static bool reads_strings(const TqpBinder *b, const TqpExpr *e) {
+static bool reads_strings(TqpBinder *b, const TqpExpr *e) {
     if (e->op == TQP_OP_COL && e->index < b->source.ncolumns)
-        return b->source.columns[e->index].s.lane == TQP_LANE_VIEW;
+        return tqp_bind_describe(b, e->index)->s.lane == TQP_LANE_VIEW;
     for (uint32_t i = 0; i < e->nargs; i++) {
         if (reads_strings(b, e->args[i]))
             return true;
@@ -122,10 +122,10 @@ static bool reads_strings(const TqpBinder *b, const TqpExpr *e) {
 }
 
 /* Cheap and selective terms first: a rank, not a time. */
-static double term_cost(const TqpBinder *b, const TqpBindTerm *term) {
+static double term_cost(TqpBinder *b, const TqpBindTerm *term) {
     const TqpExpr *e = term->expr;
     if (term->bounds && e->op == TQP_OP_COL && e->index < b->source.ncolumns)
-        return interval_share(&b->source.columns[e->index], term);
+        return interval_share(tqp_bind_describe(b, e->index), term);
     if (reads_strings(b, e))
         return 4;
     return 0.5 + (e->nargs > 0 && e->args[0]->op != TQP_OP_COL);
@@ -142,7 +142,7 @@ static void sort_terms(TqpBindTerm *terms, uint32_t n) {
     }
 }
 
-static void order_terms(const TqpBinder *b, TqpBindTerm *terms, uint32_t n) {
+static void order_terms(TqpBinder *b, TqpBindTerm *terms, uint32_t n) {
     uint32_t start = 0;
     for (uint32_t i = 0; i <= n; i++) {
         if (i < n)
@@ -155,6 +155,8 @@ static void order_terms(const TqpBinder *b, TqpBindTerm *terms, uint32_t n) {
 }
 
 static void add_prune(TqpBinder *b, uint32_t column, TqpInt128 lo, TqpInt128 hi) {
+    if (column >= b->source.ncolumns || b->source.columns[column].build != NULL)
+        return;
     for (uint32_t i = 0; i < b->nprunes; i++) {
         TqpPrune *p = &b->prunes[i];
         if (p->column == column) {

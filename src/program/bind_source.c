@@ -107,12 +107,18 @@ static void describe_column(TqpBinder *b, const TqpRelation *rel, uint32_t c, Tq
     }
 }
 
-static void begin(TqpBinder *b, TqpSourceKind kind, uint32_t index, uint32_t ncolumns) {
-    b->source = (TqpBindSource){.kind = kind, .index = index, .ncolumns = ncolumns};
+static void begin(TqpBinder *b, TqpSourceKind kind, uint32_t nsources, const uint32_t *sources,
+                  uint32_t ncolumns) {
+    uint32_t *copy = tqp_bind_zalloc(b, nsources * sizeof(*copy));
+    if (copy != NULL && nsources > 0)
+        memcpy(copy, sources, nsources * sizeof(*copy));
+    b->source =
+        (TqpBindSource){.kind = kind, .nsources = nsources, .sources = copy, .ncolumns = ncolumns};
     b->source.columns = tqp_bind_zalloc(b, ncolumns * sizeof(TqpBindColumn));
     b->steps = NULL;
-    b->raising = NULL;
-    b->raising_cap = 0;
+    b->flags = NULL;
+    b->builds = NULL;
+    b->flags_cap = b->nbuilds = b->builds_cap = 0;
     b->reg_lanes = NULL;
     b->prunes = NULL;
     b->memo = NULL;
@@ -122,40 +128,79 @@ static void begin(TqpBinder *b, TqpSourceKind kind, uint32_t index, uint32_t nco
     b->loose = false;
 }
 
+static void open_columns(TqpBinder *b, const TqpRelation *rel, const TqpNode *node) {
+    for (uint32_t g = 0; g < rel->ngroups; g++)
+        b->source.max_rows += rel->groups[g].live_rows;
+    for (uint32_t c = 0; c < node->noutputs && b->status == TQP_OK; c++)
+        describe_column(b, rel, c, node->types[c], &b->source.columns[c]);
+}
+
 void tqp_bind_open_relation(TqpBinder *b, const TqpNode *scan) {
     uint32_t index = scan->scan.relation;
     if (index >= b->nrels || b->rels[index]->ncolumns < scan->noutputs) {
         tqp_bind_fail(b, TQP_INVALID, "scan of a relation that was not given");
         return;
     }
-    const TqpRelation *rel = b->rels[index];
-    begin(b, TQP_SOURCE_RELATION, index, scan->noutputs);
-    for (uint32_t g = 0; g < rel->ngroups; g++)
-        b->source.max_rows += rel->groups[g].live_rows;
-    for (uint32_t c = 0; c < scan->noutputs && b->status == TQP_OK; c++)
-        describe_column(b, rel, c, scan->types[c], &b->source.columns[c]);
+    begin(b, TQP_SOURCE_RELATION, 1, &index, scan->noutputs);
+    open_columns(b, b->rels[index], scan);
 }
 
-void tqp_bind_open_result(TqpBinder *b, uint32_t pipeline, uint64_t max_rows, uint32_t ncolumns,
-                          const TqpBindColumn *columns) {
-    begin(b, TQP_SOURCE_RESULT, pipeline, ncolumns);
+void tqp_bind_open_values(TqpBinder *b, const TqpNode *node, const TqpRelation *rel) {
+    begin(b, TQP_SOURCE_VALUES, 0, NULL, node->noutputs);
+    b->source.values = rel;
+    open_columns(b, rel, node);
+}
+
+void tqp_bind_open_results(TqpBinder *b, uint32_t nsources, const uint32_t *sources,
+                           uint64_t max_rows, uint32_t ncolumns, const TqpBindColumn *columns) {
+    begin(b, TQP_SOURCE_RESULT, nsources, sources, ncolumns);
     b->source.max_rows = max_rows;
     if (b->status == TQP_OK && ncolumns > 0)
         memcpy(b->source.columns, columns, ncolumns * sizeof(TqpBindColumn));
 }
 
+void tqp_bind_swap(TqpBinder *b, TqpBinder *other) {
+    TqpBinder t = *b;
+    *b = *other;
+    *other = t;
+    b->status = t.status;
+    b->pipelines = t.pipelines;
+    b->npipelines = t.npipelines;
+    b->pipelines_cap = t.pipelines_cap;
+}
+
+/* Bound on the build's side; collected there once a row is fetched. */
+static void describe_fetched(TqpBinder *b, TqpBindColumn *col) {
+    TqpBindBuild *build = col->build;
+    tqp_bind_swap(b, build->open);
+    TqpBound v = tqp_bind_expr(b, build->env[col->output]);
+    col->all_null = tqp_bind_is_null(&v);
+    col->built = tqp_bind_to_reg(b, v).s;
+    tqp_bind_swap(b, build->open);
+    col->s = col->built;
+    col->s.reg = col->s.valid = TQP_NO_REG;
+    col->dict_collation = v.dict_collation;
+    col->nullable = col->built.valid != TQP_NO_REG || build->matched != TQP_NO_REG;
+    col->described = true;
+}
+
+const TqpBindColumn *tqp_bind_describe(TqpBinder *b, uint32_t c) {
+    TqpBindColumn *col = &b->source.columns[c];
+    if (col->build != NULL && !col->described && b->status == TQP_OK)
+        describe_fetched(b, col);
+    return col;
+}
+
 TqpBound tqp_bind_column(TqpBinder *b, uint32_t c) {
     if (c >= b->source.ncolumns)
         return tqp_bind_fail(b, TQP_INVALID, "column %u does not exist", c);
-    TqpBindColumn *col = &b->source.columns[c];
-    if (col->all_null)
+    const TqpBindColumn *col = tqp_bind_describe(b, c);
+    if (col->all_null || b->status != TQP_OK)
         return tqp_bind_null(col->s.type);
     if (col->s.has_range && col->s.min == col->s.max && !col->nullable)
         return tqp_bind_const_int(col->s.type, col->s.min);
-    if (!col->loaded) {
+    if (!col->loaded)
         tqp_bind_emit_load(b, c);
-        col->loaded = true;
-    }
     TqpBound v = tqp_bind_slot(col->s.type, col->s.lane, col->s.reg, col->s.valid);
     v.s = col->s;
     v.dict_collation = col->dict_collation;

@@ -106,35 +106,82 @@ static void print_immediates(const TqpStep *s, TqpString *out) {
     }
 }
 
-static void print_load(const TqpStep *s, TqpString *out) {
-    tqp_string_printf(out, "load %s ", tqp_lane_name((TqpLane)s->lane));
+static void print_outs(const TqpStep *s, TqpString *out) {
     print_reg(s->out, out);
     if (s->out2 != TQP_NO_REG) {
         tqp_string_printf(out, ", ");
         print_reg(s->out2, out);
     }
-    tqp_string_printf(out, " = column %u", s->column);
-    if (s->imm[0].i != 0)
-        tqp_string_printf(out, " bias %lld", (long long)s->imm[0].i);
+    tqp_string_printf(out, " =");
 }
 
-static void print_filter(const TqpStep *s, TqpString *out) {
-    tqp_string_printf(out, "%s ", tqp_step_name((TqpStepOp)s->op));
-    print_reg(s->in[0], out);
+static void print_load(const TqpStep *s, TqpString *out) {
+    tqp_string_printf(out, "%s %s ", tqp_step_name((TqpStepOp)s->op),
+                      tqp_lane_name((TqpLane)s->lane));
+    print_outs(s, out);
+    tqp_string_printf(out, " column %u", s->column);
+    if (s->imm[0].i != 0)
+        tqp_string_printf(out, " bias %lld", (long long)s->imm[0].i);
+    if (s->op != TQP_STEP_FETCH)
+        return;
+    tqp_string_printf(out, " of %lld at r%u", (long long)s->imm[1].i, s->in[0]);
+}
+
+static void print_live(const TqpStep *s, TqpString *out) {
     if (s->nlive > 0)
         tqp_string_printf(out, " live");
     for (uint32_t i = 0; i < s->nlive; i++)
         tqp_string_printf(out, " r%u", s->live[i]);
 }
 
+static void print_filter(const TqpStep *s, TqpString *out) {
+    tqp_string_printf(out, "%s ", tqp_step_name((TqpStepOp)s->op));
+    print_reg(s->in[0], out);
+    print_live(s, out);
+}
+
+static void print_slot(const TqpSlot *s, TqpString *out);
+
+/* probe pairs outer r3, r4 = 0 by (r1 i32 u8), (r2 ...) live r5 */
+static void print_probe(const TqpStep *s, TqpString *out) {
+    static const char *const kinds[] = {"exists", "pairs", "any"};
+    const TqpProbe *p = s->aux;
+    tqp_string_printf(out, "probe %s%s%s%s ", kinds[p->kind], p->outer ? " outer" : "",
+                      p->single ? " single" : "", p->map->unique ? " unique" : "");
+    print_outs(s, out);
+    tqp_string_printf(out, " map of %u", p->pipeline);
+    for (uint32_t i = 0; i < p->nkeys; i++) {
+        tqp_string_printf(out, i == 0 ? " by (" : ", (");
+        print_slot(&p->keys[i], out);
+        tqp_string_printf(out, ")");
+    }
+    print_live(s, out);
+}
+
+static void print_match(const TqpStep *s, TqpString *out) {
+    tqp_string_printf(out, "match ");
+    print_outs(s, out);
+    tqp_string_printf(out, " r%u", s->in[1]);
+    if (s->in[2] != TQP_NO_REG)
+        tqp_string_printf(out, " null r%u", s->in[2]);
+}
+
+typedef void (*PrintStep)(const TqpStep *s, TqpString *out);
+
+/* Those that the executor performs, from LOAD on. */
+static const PrintStep print_special[TQP_STEP_COUNT - TQP_STEP_KERNEL_COUNT] = {
+    [TQP_STEP_LOAD - TQP_STEP_KERNEL_COUNT] = print_load,
+    [TQP_STEP_FILTER - TQP_STEP_KERNEL_COUNT] = print_filter,
+    [TQP_STEP_BOUND - TQP_STEP_KERNEL_COUNT] = print_filter,
+    [TQP_STEP_PROBE - TQP_STEP_KERNEL_COUNT] = print_probe,
+    [TQP_STEP_MATCH - TQP_STEP_KERNEL_COUNT] = print_match,
+    [TQP_STEP_FETCH - TQP_STEP_KERNEL_COUNT] = print_load,
+};
+
 void tqp_program_print_step(const TqpPipeline *p, const TqpStep *s, TqpString *out) {
     (void)p;
-    if (s->op == TQP_STEP_LOAD) {
-        print_load(s, out);
-        return;
-    }
-    if (s->op == TQP_STEP_FILTER || s->op == TQP_STEP_BOUND) {
-        print_filter(s, out);
+    if (s->op >= TQP_STEP_KERNEL_COUNT) {
+        print_special[s->op - TQP_STEP_KERNEL_COUNT](s, out);
         return;
     }
     tqp_string_printf(out, "%s %s ", tqp_step_name((TqpStepOp)s->op),
@@ -218,8 +265,27 @@ static void print_aggregate(const TqpSink *s, TqpString *out) {
         print_acc(&s->accs[i], out);
 }
 
+/* collect map dense [1, 200] unique of 0 */
+static void print_map(const TqpMap *map, TqpString *out) {
+    static const char *const kinds[] = {"none", "dense", "hash", "all"};
+    tqp_string_printf(out, " map %s", kinds[map->kind]);
+    if (map->kind == TQP_MAP_DENSE) {
+        tqp_string_printf(out, " [");
+        print_int(map->lo, out);
+        tqp_string_printf(out, ", ");
+        print_int(map->lo + map->span - 1, out);
+        tqp_string_printf(out, "]");
+    }
+    tqp_string_printf(out, "%s%s", map->unique ? " unique" : "", map->exists_only ? " exists" : "");
+    for (uint32_t i = 0; i < map->nkeys; i++)
+        tqp_string_printf(out, "%s%u%s", i == 0 ? " of " : ", ", map->columns[i],
+                          map->null_safe[i] ? " null safe" : "");
+}
+
 static void print_collect(const TqpSink *s, TqpString *out) {
     tqp_string_printf(out, "collect");
+    if (s->map.kind != TQP_MAP_NONE)
+        print_map(&s->map, out);
     if (s->limit >= 0)
         tqp_string_printf(out, " limit %lld", (long long)s->limit);
     if (s->offset > 0)

@@ -20,15 +20,19 @@ typedef struct TqpStep {
     uint8_t lane;
     uint16_t out, out2; /* out2: LOAD's validity, else TQP_NO_REG */
     uint16_t in[3];
-    uint16_t guard;   /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
-    uint32_t column;  /* LOAD; FETCH: of the sink of pipeline imm[1].i */
+    uint16_t guard; /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
+    /*
+     * LOAD; FETCH: of the sink of pipeline imm[1].i.  Rows without a match or outside of the
+     * selection get 0 (an empty string).
+     */
+    uint32_t column;
     TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
     const void *aux;
     uint32_t aux_count;
     /*
      * FILTER, PROBE: registers computed before it and read after it (compaction and pairing move
-     * them); FILTER: imm[0].i is 1 when only cheap steps follow until the next FILTER, so that few
-     * rows must be left to compact.
+     * them; of a PROBE_ANY: read up to its MATCH).  FILTER: imm[0].i is 1 when only cheap steps
+     * follow until the next FILTER, so that few rows must be left to compact.
      */
     uint32_t nlive;
     const uint16_t *live;
@@ -60,6 +64,7 @@ typedef struct TqpSlot {
  *   ALL    no key: every row of the build matches
  *
  * A row with a NULL in a key that is not null_safe is in no map, nor does it match as a probe.
+ * DENSE keys are never null_safe.  BOOL keys come as INT slots of lane U8.
  */
 typedef enum TqpMapKind { TQP_MAP_NONE, TQP_MAP_DENSE, TQP_MAP_HASH, TQP_MAP_ALL } TqpMapKind;
 
@@ -83,7 +88,8 @@ typedef enum TqpProbeKind {
     TQP_PROBE_EXISTS,
     /*
      * The tile goes on with one row per pair (probe row, build row), probe rows in order, in as
-     * many tiles as it takes; a proved unique map keeps the tile and its selection.  out: U32 row
+     * many tiles as it takes; a proved unique map keeps the tile and its selection (of an inner
+     * probe, only rows with a match stay selected).  out: U32 row
      * of the build.  outer: rows without a match go on once, out2 is the MASK of those with one.
      * single: a second match is TQP_CARDINALITY.
      */
