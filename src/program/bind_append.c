@@ -39,24 +39,17 @@ static void merge_texts(TqpSlot *s, const TqpSlot *t) {
     s->lane = TQP_LANE_VIEW;
 }
 
+/* A column that is NULL everywhere can be read in any lane; of text see fits(). */
 static void merge_column(TqpBindColumn *c, const TqpBindColumn *d) {
+    TqpTypeClass class = tqp_type_class(c->s.type.kind);
     c->nullable |= d->nullable;
-    switch (tqp_type_class(c->s.type.kind)) {
-    case TQP_CLASS_INT:
-        if (c->all_null) {
-            TqpLane lane = c->s.lane;
-            c->s = d->s;
-            if (lane > d->s.lane)
-                merge_ints(&c->s, &(TqpSlot){.lane = lane, .min = d->s.min, .max = d->s.max});
-        } else if (!d->all_null) {
-            merge_ints(&c->s, &d->s);
-        }
-        break;
-    case TQP_CLASS_TEXT:
+    if (class == TQP_CLASS_TEXT) {
         merge_texts(&c->s, &d->s);
-        break;
-    default:
-        break;
+    } else if (c->all_null) {
+        c->s = d->s;
+        c->dict_collation = d->dict_collation;
+    } else if (class == TQP_CLASS_INT && !d->all_null) {
+        merge_ints(&c->s, &d->s);
     }
     c->all_null &= d->all_null;
 }
@@ -91,12 +84,18 @@ static bool is_whole_result(const TqpBinder *b, const TqpBindOpen *o) {
     return true;
 }
 
-/* Codes of `like`'s dictionary, or strings, are wanted of a column that is NULL everywhere. */
+/*
+ * Text that is NULL everywhere: strings, or codes of the dictionary that is wanted.  (Dense groups
+ * know it as a code of no dictionary.)
+ */
 static bool fits(const TqpBinder *b, const TqpBindColumn *like) {
-    for (uint32_t i = 0; like != NULL && i < b->source.ncolumns; i++)
-        if (b->source.columns[i].all_null && like[i].s.dict != NULL &&
-            b->source.columns[i].s.dict == NULL)
+    for (uint32_t i = 0; i < b->source.ncolumns; i++) {
+        const TqpBindColumn *c = &b->source.columns[i];
+        if (tqp_type_class(c->s.type.kind) != TQP_CLASS_TEXT || !c->all_null || c->s.dict != NULL)
+            continue;
+        if (c->s.lane != TQP_LANE_VIEW || (like != NULL && like[i].s.dict != NULL))
             return false;
+    }
     return true;
 }
 

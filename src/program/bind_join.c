@@ -64,7 +64,7 @@ static void keep_mark_keys(TqpBindJoin *j) {
         return;
     for (uint32_t i = 0; i < p->nkeys; i++) {
         const TqpBindKey *k = &p->keys[i];
-        if (k->null_safe || (never_null(&k->l) && never_null(&k->r)))
+        if (k->definite || (never_null(&k->l) && never_null(&k->r)))
             p->keys[kept++] = *k;
         else
             to_residual(p, k->conjunct);

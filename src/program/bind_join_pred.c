@@ -50,8 +50,11 @@ static bool take_key(TqpBinder *b, const TqpExpr *e, uint32_t nleft, TqpBindPred
         Reads x = reads_of(l, nleft), y = reads_of(r, nleft);
         if (!x.left || x.right || y.left || !y.right)
             continue;
-        out->keys[out->nkeys++] =
-            (TqpBindKey){l, on_right(b, r, nleft), e, null_safe, .l.is_const = false};
+        out->keys[out->nkeys++] = (TqpBindKey){.left = l,
+                                               .right = on_right(b, r, nleft),
+                                               .conjunct = e,
+                                               .null_safe = null_safe,
+                                               .definite = null_safe};
         return true;
     }
     return false;

@@ -162,7 +162,7 @@ typedef struct Mark {
 } Mark;
 
 static Mark probe_exists(TqpBinder *b, TqpBindJoin *j) {
-    bool mark = j->kind == TQP_JOIN_MARK && j->p.nkeys == 1 && !j->p.keys[0].null_safe &&
+    bool mark = j->kind == TQP_JOIN_MARK && j->p.nkeys == 1 && !j->p.keys[0].definite &&
                 (tqp_bind_is_null(&j->p.keys[0].l) || j->p.keys[0].l.s.valid != TQP_NO_REG ||
                  tqp_bind_is_null(&j->p.keys[0].r) || j->p.keys[0].r.s.valid != TQP_NO_REG);
     Mark m = {TQP_NO_REG, TQP_NO_REG};

@@ -259,13 +259,17 @@ static inline const TqpExpr *ir_random_expr(IrRandom *r, TqpType type, int depth
 
 /* ---- plans ---- */
 
-static inline const TqpNode *ir_random_scan(IrRandom *r) {
+static inline const TqpNode *ir_random_scan_of(IrRandom *r, uint32_t relation) {
     TqpType types[8];
     const char *names[8] = {"a", "b b", "c\"", "d\\", "e", "f", "\xc3\xa9", "h"};
     uint32_t n = 1 + ir_random(r, 8);
     for (uint32_t i = 0; i < n; i++)
         types[i] = ir_random_type(r);
-    return tqp_ir_scan(r->a, 0, "t", n, names, types);
+    return tqp_ir_scan(r->a, relation, "t", n, names, types);
+}
+
+static inline const TqpNode *ir_random_scan(IrRandom *r) {
+    return ir_random_scan_of(r, 0);
 }
 
 static inline const TqpNode *ir_random_aggregate(IrRandom *r, const TqpNode *input, int depth) {
@@ -332,6 +336,77 @@ static inline const TqpNode *ir_random_plan(IrRandom *r, int nodes, int depth) {
         }
     }
     return n;
+}
+
+/* ---- several inputs: expressions over n become the random ones from here on ---- */
+
+static inline void ir_random_over(IrRandom *r, const TqpNode *n) {
+    r->ncolumns = n->noutputs;
+    r->columns = n->types;
+}
+
+static inline const TqpNode *ir_random_values(IrRandom *r) {
+    TqpType types[4];
+    const TqpExpr *exprs[24];
+    uint32_t ncolumns = ir_random(r, 5), nrows = ir_random(r, 7);
+    for (uint32_t i = 0; i < ncolumns; i++)
+        types[i] = ir_random_type(r);
+    for (uint32_t i = 0; i < ncolumns * nrows; i++)
+        exprs[i] = ir_random_const(r, types[i % ncolumns]);
+    return tqp_ir_values(r->a, ncolumns, types, nrows, exprs);
+}
+
+/* l = r or not (l is distinct from r) of columns of one type; NULL when there are none. */
+static inline const TqpExpr *ir_random_key(IrRandom *r, const TqpNode *left, const TqpNode *right) {
+    const TqpType boolean = ir_type(TQP_TYPE_BOOL);
+    for (int tries = 0; tries < 12 && left->noutputs > 0 && right->noutputs > 0; tries++) {
+        uint32_t x = ir_random(r, left->noutputs), y = ir_random(r, right->noutputs);
+        if (!tqp_type_equal(left->types[x], right->types[y]))
+            continue;
+        const TqpExpr *l = tqp_ir_col(r->a, x, left->types[x]);
+        const TqpExpr *k = tqp_ir_col(r->a, left->noutputs + y, right->types[y]);
+        if (ir_random(r, 4) == 0)
+            return tqp_ir_call1(r->a, TQP_OP_NOT, boolean,
+                                tqp_ir_call2(r->a, TQP_OP_DISTINCT, boolean, l, k));
+        return ir_random(r, 2) ? tqp_ir_call2(r->a, TQP_OP_EQ, boolean, l, k)
+                               : tqp_ir_call2(r->a, TQP_OP_EQ, boolean, k, l);
+    }
+    return NULL;
+}
+
+/* Mostly keys, with conditions of any kind among them. */
+static inline const TqpExpr *ir_random_join_pred(IrRandom *r, const TqpNode *left,
+                                                 const TqpNode *right, int depth) {
+    const TqpType boolean = ir_type(TQP_TYPE_BOOL);
+    const TqpExpr *conjuncts[4];
+    TqpType types[64];
+    uint32_t n = 0, nkeys = ir_random(r, 8) ? 1 + ir_random(r, 2) : 0;
+    uint32_t nothers = ir_random(r, 2) ? 0 : 1 + ir_random(r, 2);
+    for (uint32_t i = 0; i < left->noutputs + right->noutputs && i < 64; i++)
+        types[i] = i < left->noutputs ? left->types[i] : right->types[i - left->noutputs];
+    r->ncolumns = left->noutputs + right->noutputs < 64 ? left->noutputs + right->noutputs : 64;
+    r->columns = types;
+    for (uint32_t i = 0; i < nothers; i++)
+        conjuncts[n++] = ir_random_expr(r, boolean, depth);
+    for (uint32_t i = 0; i < nkeys; i++) {
+        const TqpExpr *key = ir_random_key(r, left, right);
+        if (key != NULL)
+            conjuncts[n++] = key;
+    }
+    r->ncolumns = 0;
+    if (n == 0)
+        return tqp_ir_const_bool(r->a, true);
+    return n == 1 ? conjuncts[0] : tqp_ir_call(r->a, TQP_OP_AND, boolean, n, conjuncts);
+}
+
+/* n's rows in these types. */
+static inline const TqpNode *ir_random_fit(IrRandom *r, const TqpNode *n, uint32_t ntypes,
+                                           const TqpType *types) {
+    const TqpExpr **exprs = tqp_arena_alloc(r->a, (ntypes + 1) * sizeof(*exprs));
+    ir_random_over(r, n);
+    for (uint32_t i = 0; i < ntypes; i++)
+        exprs[i] = ir_random_leaf(r, types[i]);
+    return tqp_ir_project(r->a, n, ntypes, exprs);
 }
 
 #endif

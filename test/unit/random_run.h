@@ -1,0 +1,82 @@
+/* One random case: the interpreter's rows against those of every backend. */
+#ifndef TQP_TEST_RANDOM_RUN_H
+#define TQP_TEST_RANDOM_RUN_H
+
+#include "unit/check.h"
+#include "unit/random_rows.h"
+
+typedef struct Tally {
+    int equal, raised, spurious, unsupported;
+} Tally;
+
+static inline void complain(const Case *c, uint64_t seed, const char *backend, const char *what,
+                            const TqpProgram *program) {
+    TqpString text = {0};
+    tqp_ir_print_tree(c->plan, &text);
+    if (program != NULL)
+        tqp_program_print(program, &text);
+    fprintf(stderr, "seed %llu on %s: %s\n%s\n", (unsigned long long)seed, backend, what,
+            text.data);
+    tqp_string_free(&text);
+}
+
+static inline void run_on(Case *c, uint64_t seed, const TqpBackend *backend,
+                          const TqpProgram *program, const IrTable *expected, bool raised,
+                          Tally *tally) {
+    TqpQuery query = {.backend = backend, .nthreads = 1 + (int)(seed % 2)};
+    TqpResult result;
+    TqpStatus status = tqp_exec_run(&query, program, c->rels, c->nscans, &result);
+    bool ok = true;
+    if (status == TQP_OK) {
+        ok = raised ? c->may_spare
+                    : same_tables(c, table_of(c, &result, c->plan->noutputs), *expected);
+        tally->equal += ok && !raised;
+        tqp_result_free(&result);
+    } else {
+        ok = status == TQP_OVERFLOW || status == TQP_DIV_BY_ZERO ||
+             (raised && status == TQP_CARDINALITY);
+        tally->raised += raised;
+        tally->spurious += !raised;
+    }
+    CHECK(ok);
+    if (!ok)
+        complain(c, seed, backend->name,
+                 status != TQP_OK ? query.error.message
+                 : raised         ? "should have raised"
+                                  : "rows differ",
+                 program);
+    tqp_query_free_stats(&query, program);
+}
+
+/* Interpret c->plan, bind it, run it on every backend, and free the case. */
+static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
+    const TqpProgram *program;
+    TqpError err = {0};
+    IrEval ev = {.a = &c->arena};
+    IrTable expected = eval_node(&ev, c->plan, c->tables);
+    TqpBindOptions options = {.utf8 = true, .dense_group_max = seed % 3 ? 0 : 1};
+    if (ev.huge) {
+        tqp_arena_free(&c->arena);
+        return;
+    }
+    TqpStatus status =
+        tqp_program_bind(&c->arena, c->plan, c->rels, c->nscans, NULL, 0, &options, &program, &err);
+    CHECK(status == TQP_OK || status == TQP_UNSUPPORTED);
+    if (getenv("TQP_TEST_VERBOSE") != NULL && status == TQP_OK)
+        complain(c, seed, "bind", "program", program);
+    if (status != TQP_OK) {
+        tally->unsupported++;
+        if (status != TQP_UNSUPPORTED || getenv("TQP_TEST_VERBOSE") != NULL)
+            complain(c, seed, "bind", err.message, NULL);
+    } else {
+        run_on(c, seed, tqp_backend_ref(), program, &expected, ev.raised, tally);
+        for (int isa = 0; isa < TQP_ISA_COUNT; isa++) {
+            const TqpBackend *cpu = tqp_backend_cpu((TqpIsa)isa);
+            if (cpu != NULL)
+                run_on(c, seed, cpu, program, &expected, ev.raised, tally);
+        }
+    }
+    tqp_arena_free(&c->arena);
+}
+
+#endif
