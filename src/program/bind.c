@@ -96,9 +96,9 @@ static void collect_columns(TqpBinder *b, const TqpBindOpen *o, const TqpExpr *c
         for (uint32_t i = 0; i < sink->ncolumns && b->status == TQP_OK; i++) {
             bool is_late = bounded && i != first && exprs[i]->op == TQP_OP_COL;
             if (is_late == (late == 1))
-                columns[i] = collected(b, exprs[i], sorted[i],
-                                       like != NULL && i < o->noutputs ? &like[i] : NULL,
-                                       &slots[i]);
+                columns[i] =
+                    collected(b, exprs[i], sorted[i],
+                              like != NULL && i < o->noutputs ? &like[i] : NULL, &slots[i]);
         }
         if (late == 0 && bounded && b->status == TQP_OK)
             tqp_bind_bound_step(b, &slots[first], sink->sort[0].descending,

@@ -129,6 +129,8 @@ uint16_t tqp_bind_lut(TqpBinder *b, TqpStepOp op, TqpLane lane, uint16_t x, cons
 uint16_t tqp_bind_select(TqpBinder *b, TqpLane lane, uint16_t yes, uint16_t no, uint16_t mask);
 uint16_t tqp_bind_fill_int(TqpBinder *b, TqpLane lane, TqpInt128 value); /* U8..I128 */
 void tqp_bind_emit_load(TqpBinder *b, uint32_t column); /* sets the column's reg and valid */
+/* A fetched column is NULL where there is no match. */
+void tqp_bind_narrow(TqpBinder *b, TqpBindColumn *col, uint16_t matched);
 /* At this place, whatever came before; gives its index. */
 uint32_t tqp_bind_append_step(TqpBinder *b, const TqpStep *step);
 uint16_t tqp_bind_new_reg(TqpBinder *b, TqpLane lane);

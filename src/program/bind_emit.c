@@ -100,6 +100,12 @@ uint16_t tqp_bind_emit(TqpBinder *b, TqpStep *step, TqpLane out_lane) {
     return find_or_append(b, step, (int)out_lane)->out;
 }
 
+void tqp_bind_narrow(TqpBinder *b, TqpBindColumn *col, uint16_t matched) {
+    col->s.valid = tqp_bind_mask_and(b, col->s.valid, matched);
+    if (col->s.lane == TQP_LANE_MASK) /* a BOOL is 0 where it is NULL */
+        col->s.reg = tqp_bind_mask_and(b, col->s.reg, matched);
+}
+
 void tqp_bind_emit_load(TqpBinder *b, uint32_t column) {
     TqpBindColumn *col = &b->source.columns[column];
     TqpBindBuild *build = col->build;
@@ -117,7 +123,7 @@ void tqp_bind_emit_load(TqpBinder *b, uint32_t column) {
     col->loaded = true;
     tqp_bind_append_step(b, &step);
     if (build != NULL)
-        col->s.valid = tqp_bind_mask_and(b, col->s.valid, build->matched);
+        tqp_bind_narrow(b, col, build->matched);
 }
 
 uint16_t tqp_bind_guard(TqpBinder *b, uint16_t valid) {

@@ -158,6 +158,7 @@ static bool is_dense(const TqpBindBuild *build, uint32_t n, const TqpBindKey *ke
     for (uint32_t i = 0; i < n; i++) {
         const TqpBindKey *k = &keys[i];
         if (tqp_type_class(k->r.s.type.kind) != TQP_CLASS_INT ||
+            k->r.s.max < k->r.s.min || /* raises in every row */
             !tqp_bind_fits_i64(k->r.s.min, k->r.s.max) ||
             k->r.s.max - k->r.s.min >= (TqpInt128)limit)
             return false;

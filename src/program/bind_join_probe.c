@@ -123,7 +123,7 @@ static void narrow_match(TqpBinder *b, TqpBindJoin *j, const TqpExpr *const *env
     for (uint32_t i = 0; i < b->source.ncolumns && b->status == TQP_OK; i++) {
         TqpBindColumn *col = &b->source.columns[i];
         if (col->build == j->build && col->loaded)
-            col->s.valid = tqp_bind_mask_and(b, col->s.valid, matched);
+            tqp_bind_narrow(b, col, matched);
     }
 }
 

@@ -65,8 +65,8 @@ void tqp_bind_values(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
 typedef struct TqpBindKey {
     const TqpExpr *left, *right; /* over the outputs of the left and of the right input */
     const TqpExpr *conjunct;     /* the whole, over left ++ right outputs */
-    bool null_safe; /* NULL matches NULL, and both sides have some */
-    bool definite;  /* true or false, even of NULLs */
+    bool null_safe;              /* NULL matches NULL, and both sides have some */
+    bool definite;               /* true or false, even of NULLs */
     TqpBound l, r;
 } TqpBindKey;
 

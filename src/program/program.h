@@ -23,7 +23,7 @@ typedef struct TqpStep {
     uint16_t guard; /* MASK register and-ed with the selection; TQP_NO_REG = the selection */
     /*
      * LOAD; FETCH: of the sink of pipeline imm[1].i.  Rows without a match or outside of the
-     * selection get 0 (an empty string).
+     * selection get the value of some row, or 0 (an empty string).
      */
     uint32_t column;
     TqpScalar imm[3]; /* LOAD: imm[0].i is the bias of `out` (INT class in lanes U8..U32, else 0) */
