@@ -2,7 +2,8 @@
  * canonicalise: one form for what can be written in several, so that later passes and the binder
  * look for one.  Literals go right; NOT goes inward, which three-valued logic allows for
  * comparisons (floats have a total order), AND and OR; per expression an AND keeps one lower and
- * one upper bound, side by side; an OR of equalities becomes IN.  Operands are never moved across
+ * one upper bound, side by side; an OR of equalities becomes IN, and what all its operands say
+ * is said once.  Operands are never moved across
  * one that may raise, so the same rows meet it as before.
  */
 #include <string.h>
@@ -11,6 +12,8 @@
 
 /* Longest list that is searched for duplicates in quadratic time. */
 enum { DUPLICATES_MAX = 256 };
+/* Conjuncts of a disjunct that are looked for in the others. */
+enum { FACTORS_MAX = 32 };
 
 static const TqpType type_bool = {.kind = TQP_TYPE_BOOL};
 
@@ -173,6 +176,52 @@ static const TqpExpr *gather_equalities(TqpArena *a, TqpExprList *all, uint32_t 
                : make_in(a, first->args[0], &elements);
 }
 
+/* Is e among the conjuncts of every disjunct but the first? */
+static bool in_all(const TqpExprList *conjuncts, uint32_t n, const TqpExpr *e) {
+    for (uint32_t i = 1; i < n; i++)
+        if (!contains(&conjuncts[i], e))
+            return false;
+    return true;
+}
+
+/*
+ * The OR of these disjuncts: (x and y) or (x and z) is x and (y or z), also in three-valued logic.
+ * A common conjunct must not raise, since it moves to the front.
+ */
+static const TqpExpr *factor(TqpArena *a, const TqpExprList *disjuncts) {
+    uint32_t n = disjuncts->n;
+    TqpExprList common = {0}, rest = {0}, *conjuncts;
+    if (n < 2 || n > DUPLICATES_MAX)
+        return tqp_opt_join(a, TQP_OP_OR, disjuncts);
+    if ((conjuncts = tqp_arena_zalloc(a, n * sizeof(*conjuncts))) == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        if (!tqp_opt_flatten(a, TQP_OP_AND, disjuncts->items[i], &conjuncts[i]))
+            return NULL;
+    for (uint32_t k = 0; k < conjuncts[0].n && k < FACTORS_MAX; k++) {
+        const TqpExpr *e = conjuncts[0].items[k];
+        if (!tqp_ir_expr_may_raise(e) && in_all(conjuncts, n, e) &&
+            !tqp_opt_list_add(a, &common, e))
+            return NULL;
+    }
+    if (common.n == 0)
+        return tqp_opt_join(a, TQP_OP_OR, disjuncts);
+    for (uint32_t i = 0; i < n; i++) {
+        TqpExprList own = {0};
+        for (uint32_t k = 0; k < conjuncts[i].n; k++)
+            if (!contains(&common, conjuncts[i].items[k]) &&
+                !tqp_opt_list_add(a, &own, conjuncts[i].items[k]))
+                return NULL;
+        if (own.n == 0) /* x or (x and y) is x */
+            return tqp_opt_join(a, TQP_OP_AND, &common);
+        if (!tqp_opt_list_add(a, &rest, tqp_opt_join(a, TQP_OP_AND, &own)))
+            return NULL;
+    }
+    if (!tqp_opt_list_add(a, &common, tqp_opt_canonical_or(a, tqp_opt_join(a, TQP_OP_OR, &rest))))
+        return NULL;
+    return tqp_opt_join(a, TQP_OP_AND, &common);
+}
+
 static const TqpExpr *simplify_or(TqpArena *a, const TqpExpr *e) {
     TqpExprList all = {0}, kept = {0};
     if (!tqp_opt_flatten(a, TQP_OP_OR, e, &all))
@@ -186,7 +235,11 @@ static const TqpExpr *simplify_or(TqpArena *a, const TqpExpr *e) {
         if (!contains(&kept, x) && !tqp_opt_list_add(a, &kept, x))
             return NULL;
     }
-    return tqp_opt_join(a, TQP_OP_OR, &kept);
+    return factor(a, &kept);
+}
+
+const TqpExpr *tqp_opt_canonical_or(TqpArena *a, const TqpExpr *e) {
+    return e == NULL || e->op != TQP_OP_OR ? e : simplify_or(a, e);
 }
 
 static const TqpExpr *simplify_in(TqpArena *a, const TqpExpr *e) {

@@ -9,12 +9,30 @@
 
 /*
  * column_pruning narrows scans: `scan_columns`, when not NULL, receives for relation r the kept
- * columns as indexes into the columns that the unoptimised scan listed.
+ * columns as indexes into the columns that the unoptimised scan listed.  Scans of one relation list
+ * the same columns, before and after: decorrelation may scan a relation twice.
  */
 typedef struct TqpScanColumns {
     uint32_t ncolumns;
     const uint32_t *columns;
 } TqpScanColumns;
+
+/*
+ * What join_order knows of a column; unknown members are 0.  Exactness is not needed: a wrong
+ * number makes a slow plan, never a wrong one.
+ */
+typedef struct TqpOptColumn {
+    double ndistinct;     /* distinct non-null values; 0: unknown */
+    double null_fraction; /* of all rows, 0 to 1 */
+    bool has_range;
+    double min, max; /* of INT class the stored integers (num(2) 12.50 is 1250), FLOAT as is */
+} TqpOptColumn;
+
+typedef struct TqpOptRelation {
+    double rows;                 /* visible rows; 0: unknown */
+    uint32_t ncolumns;           /* of columns[], may be less than the scan lists */
+    const TqpOptColumn *columns; /* as the unoptimised scan lists them */
+} TqpOptRelation;
 
 typedef struct TqpOptOptions {
     const char *disabled; /* comma-separated names of passes to skip, or NULL */
@@ -23,6 +41,7 @@ typedef struct TqpOptOptions {
     void *trace_arg;
     uint32_t nrelations;
     TqpScanColumns *scan_columns; /* nrelations entries, or NULL */
+    const TqpOptRelation *stats;  /* nrelations entries, or NULL; read until run returns */
 } TqpOptOptions;
 
 TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *options,

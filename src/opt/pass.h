@@ -6,7 +6,9 @@
 
 typedef struct TqpOptContext {
     TqpArena *arena;
+    uint32_t nrelations;
     TqpScanColumns *scan_columns; /* by relation, or NULL */
+    const TqpOptRelation *stats;  /* likewise */
     TqpError *err;
 } TqpOptContext;
 
@@ -46,6 +48,47 @@ const TqpExpr *tqp_opt_join(TqpArena *a, TqpOp op, const TqpExprList *list);
  * list.
  */
 const TqpExpr *tqp_opt_decided(TqpArena *a, TqpOp op, TqpExprList *before, const TqpExpr *x);
+
+/* ---- opt/columns.c; pointers are NULL, booleans false when the arena failed ---- */
+
+uint64_t *tqp_opt_bitmap(TqpArena *a, uint32_t n); /* of n zeros and at least one word */
+/* e with column i as column map[i], or as column i + by. */
+const TqpExpr *tqp_opt_remap(TqpArena *a, const TqpExpr *e, const uint32_t *map);
+const TqpExpr *tqp_opt_shift(TqpArena *a, const TqpExpr *e, int64_t by);
+/* Does e read columns below nleft, from nleft on? */
+enum { TQP_SIDE_LEFT = 1, TQP_SIDE_RIGHT = 2 };
+unsigned tqp_opt_sides(const TqpExpr *e, uint32_t nleft);
+bool tqp_opt_has_outer(const TqpExpr *e);
+bool tqp_opt_is_bool(const TqpExpr *e, bool value); /* this constant? */
+/* Add columns offset, offset + 1, ... with the types of the node's outputs. */
+bool tqp_opt_add_columns(TqpArena *a, TqpExprList *list, const TqpNode *node, uint32_t offset);
+bool tqp_opt_contains(const TqpExprList *list, const TqpExpr *e);
+
+/* ---- opt/derive.c, opt/canonicalise.c, opt/nulls.c ---- */
+
+/* Add to `derived` what `all`, conjuncts over columns of which nleft are a left side's, imply. */
+bool tqp_opt_derive(TqpArena *a, uint32_t nleft, const TqpExprList *all, TqpExprList *derived);
+/* The canonical form of e, an OR or what one became. */
+const TqpExpr *tqp_opt_canonical_or(TqpArena *a, const TqpExpr *e);
+/* Is e never NULL whatever its columns are? */
+bool tqp_opt_never_null(const TqpExpr *e);
+/*
+ * Mark in `columns` those of which one NULL alone makes e NULL, or something else than true or
+ * false.
+ */
+typedef enum TqpNullEffect { TQP_NULL_NULL, TQP_NULL_NOT_TRUE, TQP_NULL_NOT_FALSE } TqpNullEffect;
+bool tqp_opt_null_effect(TqpArena *a, const TqpExpr *e, TqpNullEffect effect, uint32_t ncolumns,
+                         uint64_t *columns);
+
+/* Is a dependent join left?  (opt/outer.c) */
+bool tqp_opt_has_dependent(const TqpNode *node);
+
+/* ---- opt/unique.c; false when not proved ---- */
+
+/* Is there at most one row with given values, not NULL, in the columns of this bitmap? */
+bool tqp_opt_unique(TqpArena *a, const TqpNode *node, const uint64_t *fixed);
+/* Does each left row of the join have at most one match? */
+bool tqp_opt_at_most_one(TqpArena *a, const TqpNode *join);
 
 /* ---- opt/fold_value.c: constants, with PostgreSQL's semantics ---- */
 

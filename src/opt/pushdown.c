@@ -7,21 +7,21 @@
  *   aggregate  those that use keys only, when there is a key; PostgreSQL moves them from HAVING to
  *            WHERE likewise.  Without a key a row comes out even when none goes in
  *   limit    never
+ *   join, append  see push_join.c
  *
  * At rest, conjuncts are ordered by estimated cost, but none passes one that may raise.
  */
 #include <string.h>
 
 #include "base/bitmap.h"
-#include "opt/pass.h"
+#include "opt/push.h"
 
 /* An expression is not substituted where it would grow beyond this. */
 enum { SUBSTITUTED_MAX = 2000 };
+/* Longest list that is searched for duplicates in quadratic time. */
+enum { DUPLICATES_MAX = 256 };
 
-static const TqpNode *place(TqpArena *a, const TqpNode *node, const TqpExprList *above);
-
-/* Wrapped in an AND it must still be within what tqp_ir_check accepts. */
-static bool has_depth_left(const TqpExpr *e) {
+bool tqp_opt_push_fits(const TqpExpr *e) {
     uint32_t depth;
     return tqp_ir_expr_size(e, UINT32_MAX, &depth) > 0 && depth < TQP_IR_MAX_DEPTH;
 }
@@ -77,7 +77,7 @@ static void order_by_cost(TqpExprList *list) {
 
 /* ---- nodes ---- */
 
-static const TqpNode *rest_here(TqpArena *a, const TqpNode *input, const TqpExprList *conjuncts) {
+const TqpNode *tqp_opt_push_rest(TqpArena *a, const TqpNode *input, const TqpExprList *conjuncts) {
     if (conjuncts->n == 0 || input == NULL)
         return input;
     TqpExprList list = {0};
@@ -86,9 +86,13 @@ static const TqpNode *rest_here(TqpArena *a, const TqpNode *input, const TqpExpr
         if (e->op == TQP_OP_CONST && (e->value.is_null || !e->value.b))
             return tqp_ir_filter(
                 a, input, tqp_opt_decided(a, TQP_OP_AND, &list, tqp_ir_const_bool(a, false)));
+        if (tqp_opt_is_bool(e, true) || (i < DUPLICATES_MAX && tqp_opt_contains(&list, e)))
+            continue;
         if (!tqp_opt_list_add(a, &list, e))
             return NULL;
     }
+    if (list.n == 0)
+        return input;
     order_by_cost(&list);
     return tqp_ir_filter(a, input, tqp_opt_join(a, TQP_OP_AND, &list));
 }
@@ -99,15 +103,15 @@ static const TqpNode *place_filter(TqpArena *a, const TqpNode *node, const TqpEx
         return NULL;
     bool fits = true;
     for (uint32_t i = 0; i < all.n; i++)
-        fits = fits && has_depth_left(all.items[i]);
+        fits = fits && tqp_opt_push_fits(all.items[i]);
     for (uint32_t i = 0; i < above->n; i++)
-        fits = fits && has_depth_left(above->items[i]);
+        fits = fits && tqp_opt_push_fits(above->items[i]);
     if (!fits)
-        return rest_here(a, place(a, node->inputs[0], &all), above);
+        return tqp_opt_push_rest(a, tqp_opt_push(a, node->inputs[0], &all), above);
     for (uint32_t i = 0; i < above->n; i++)
         if (!tqp_opt_list_add(a, &all, above->items[i]))
             return NULL;
-    return place(a, node->inputs[0], &all);
+    return tqp_opt_push(a, node->inputs[0], &all);
 }
 
 static bool none_raises(uint32_t n, const TqpExpr *const *exprs) {
@@ -137,8 +141,8 @@ static const TqpNode *place_project(TqpArena *a, const TqpNode *node, const TqpE
         if (x == NULL || !tqp_opt_list_add(a, pass ? &below : &stay, pass ? x : e))
             return NULL;
     }
-    const TqpNode *input = place(a, node->inputs[0], &below);
-    return rest_here(a, tqp_opt_with_input(a, node, input), &stay);
+    const TqpNode *input = tqp_opt_push(a, node->inputs[0], &below);
+    return tqp_opt_push_rest(a, tqp_opt_with_input(a, node, input), &stay);
 }
 
 static const TqpNode *place_sort(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
@@ -146,8 +150,8 @@ static const TqpNode *place_sort(TqpArena *a, const TqpNode *node, const TqpExpr
     bool pass = true;
     for (uint32_t i = 0; i < node->sort.nkeys; i++)
         pass = pass && !tqp_ir_expr_may_raise(node->sort.keys[i].expr);
-    const TqpNode *input = place(a, node->inputs[0], pass ? above : &none);
-    return rest_here(a, tqp_opt_with_input(a, node, input), pass ? &none : above);
+    const TqpNode *input = tqp_opt_push(a, node->inputs[0], pass ? above : &none);
+    return tqp_opt_push_rest(a, tqp_opt_with_input(a, node, input), pass ? &none : above);
 }
 
 static bool only_keys(TqpArena *a, const TqpNode *node, const TqpExpr *e, bool *only) {
@@ -175,12 +179,11 @@ static const TqpNode *place_aggregate(TqpArena *a, const TqpNode *node, const Tq
         if (!tqp_opt_list_add(a, pass ? &below : &stay, pass ? x : e))
             return NULL;
     }
-    const TqpNode *input = place(a, node->inputs[0], &below);
-    return rest_here(a, tqp_opt_with_input(a, node, input), &stay);
+    const TqpNode *input = tqp_opt_push(a, node->inputs[0], &below);
+    return tqp_opt_push_rest(a, tqp_opt_with_input(a, node, input), &stay);
 }
 
-/* The node with its inputs done and the conjuncts applied to its output rows. */
-static const TqpNode *place(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
+const TqpNode *tqp_opt_push(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
     static const TqpExprList none = {0};
     switch (node->kind) {
     case TQP_NODE_FILTER:
@@ -192,19 +195,19 @@ static const TqpNode *place(TqpArena *a, const TqpNode *node, const TqpExprList 
     case TQP_NODE_AGGREGATE:
         return place_aggregate(a, node, above);
     case TQP_NODE_LIMIT:
-        return rest_here(a, tqp_opt_with_input(a, node, place(a, node->inputs[0], &none)), above);
-    default: { /* conjuncts rest above joins and appends; those inside go their own way */
-        const TqpNode *inputs[2] = {NULL, NULL};
-        for (uint32_t i = 0; i < node->ninputs; i++)
-            if ((inputs[i] = place(a, node->inputs[i], &none)) == NULL)
-                return NULL;
-        return rest_here(a, tqp_opt_with_inputs(a, node, inputs), above);
-    }
+        return tqp_opt_push_rest(
+            a, tqp_opt_with_input(a, node, tqp_opt_push(a, node->inputs[0], &none)), above);
+    case TQP_NODE_JOIN:
+        return tqp_opt_push_join(a, node, above);
+    case TQP_NODE_APPEND:
+        return tqp_opt_push_append(a, node, above);
+    default:
+        return tqp_opt_push_rest(a, node, above);
     }
 }
 
 TqpStatus tqp_opt_pushdown(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
     static const TqpExprList none = {0};
-    *out = place(ctx->arena, in, &none);
+    *out = tqp_opt_push(ctx->arena, in, &none);
     return *out == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
 }

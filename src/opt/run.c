@@ -27,17 +27,18 @@ static bool listed(const char *list, const char *name) {
     return false;
 }
 
-/* At first every scan reads the columns that it lists.  Each relation is scanned once. */
-static TqpStatus init_scan_columns(TqpOptContext *ctx, const TqpNode *node, uint32_t nrelations) {
+/* At first every scan reads the columns that it lists. */
+static TqpStatus init_scan_columns(TqpOptContext *ctx, const TqpNode *node) {
     for (uint32_t i = 0; i < node->ninputs; i++)
-        TQP_TRY(init_scan_columns(ctx, node->inputs[i], nrelations));
+        TQP_TRY(init_scan_columns(ctx, node->inputs[i]));
     if (node->kind != TQP_NODE_SCAN)
         return TQP_OK;
-    if (node->scan.relation >= nrelations)
+    if (node->scan.relation >= ctx->nrelations)
         return tqp_error_set(ctx->err, TQP_INVALID, "scan of relation %u of %u",
-                             node->scan.relation, nrelations);
-    if (ctx->scan_columns[node->scan.relation].columns != NULL)
-        return tqp_error_set(ctx->err, TQP_INVALID, "relation %u is scanned twice",
+                             node->scan.relation, ctx->nrelations);
+    const TqpScanColumns *before = &ctx->scan_columns[node->scan.relation];
+    if (before->columns != NULL && before->ncolumns != node->noutputs)
+        return tqp_error_set(ctx->err, TQP_INVALID, "scans of relation %u list other columns",
                              node->scan.relation);
     uint32_t *columns = tqp_arena_alloc(ctx->arena, node->noutputs * sizeof(*columns) + 1);
     if (columns == NULL)
@@ -48,15 +49,34 @@ static TqpStatus init_scan_columns(TqpOptContext *ctx, const TqpNode *node, uint
     return TQP_OK;
 }
 
+static TqpStatus reset_scan_columns(TqpOptContext *ctx, const TqpNode *in) {
+    if (ctx->scan_columns == NULL)
+        return TQP_OK;
+    for (uint32_t r = 0; r < ctx->nrelations; r++)
+        ctx->scan_columns[r] = (TqpScanColumns){0};
+    return init_scan_columns(ctx, in);
+}
+
+/* A rewrite that adds nodes may pass the bound of recursions: it is not made then. */
+static bool is_too_deep(const TqpNode *node, uint32_t depth) {
+    if (depth == 0)
+        return true;
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        if (is_too_deep(node->inputs[i], depth - 1))
+            return true;
+    return false;
+}
+
 TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *options,
                       const TqpNode **out, TqpError *err) {
-    TqpOptContext ctx = {.arena = a, .scan_columns = options->scan_columns, .err = err};
+    TqpOptContext ctx = {.arena = a,
+                         .nrelations = options->nrelations,
+                         .scan_columns = options->scan_columns,
+                         .stats = options->stats,
+                         .err = err};
     *out = NULL;
     TQP_TRY(tqp_ir_check(in, err)); /* bounds the recursions below */
-    for (uint32_t r = 0; ctx.scan_columns != NULL && r < options->nrelations; r++)
-        ctx.scan_columns[r] = (TqpScanColumns){0};
-    if (ctx.scan_columns != NULL)
-        TQP_TRY(init_scan_columns(&ctx, in, options->nrelations));
+    TQP_TRY(reset_scan_columns(&ctx, in));
     const TqpNode *node = in;
     for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
         const TqpNode *next = NULL;
@@ -65,10 +85,16 @@ TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *optio
         TQP_TRY(passes[i].run(&ctx, node, &next));
         if (tqp_ir_node_equal(next, node))
             continue;
+        if (is_too_deep(next, TQP_IR_MAX_DEPTH)) {
+            TQP_TRY(reset_scan_columns(&ctx, in));
+            continue;
+        }
         node = next;
         if (options->trace != NULL)
             options->trace(passes[i].name, node, options->trace_arg);
     }
+    if (tqp_opt_has_dependent(node))
+        return tqp_error_set(err, TQP_UNSUPPORTED, "decorrelation is disabled");
     TQP_TRY(tqp_ir_check(node, err)); /* a wrong rewrite is refused, not run */
     *out = node;
     return TQP_OK;
