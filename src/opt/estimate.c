@@ -136,7 +136,7 @@ static bool new_columns(TqpArena *a, uint32_t n, TqpEstimate *out) {
 
 /* No column has more values than there are rows. */
 static void settle(const TqpNode *node, TqpEstimate *out) {
-    out->rows = at_least(out->rows, 1);
+    out->rows = at_least(at_most(out->rows, TQP_ESTIMATE_MAX), 1);
     for (uint32_t i = 0; i < node->noutputs; i++)
         out->columns[i].ndistinct = at_least(at_most(out->columns[i].ndistinct, out->rows), 1);
 }

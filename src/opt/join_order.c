@@ -79,15 +79,17 @@ static bool concat(Builder *b, const Columns *x, const Columns *y, Columns *out)
     return out->global != NULL;
 }
 
-static bool collect(Builder *b, const TqpNode *node, Columns *out);
+static bool collect(Builder *b, const TqpNode *node, uint32_t room, Columns *out);
 
-static bool collect_join(Builder *b, const TqpNode *node, Columns *out) {
+static bool collect_join(Builder *b, const TqpNode *node, uint32_t room, Columns *out) {
     Columns left, right, both;
     bool inner = node->join.kind == TQP_JOIN_INNER;
-    if (!collect(b, node->inputs[0], &left))
+    uint32_t before = b->region.n;
+    if (!collect(b, node->inputs[0], room - 1, &left))
         return false;
     uint32_t at = b->region.n;
-    if (!(inner ? collect(b, node->inputs[1], &right) : add_relation(b, node->inputs[1], &right)) ||
+    if (!(inner ? collect(b, node->inputs[1], room - (at - before), &right)
+                : add_relation(b, node->inputs[1], &right)) ||
         !concat(b, &left, &right, &both))
         return false;
     *out = inner ? both : left;
@@ -99,9 +101,9 @@ static bool collect_join(Builder *b, const TqpNode *node, Columns *out) {
     return r->pred != NULL;
 }
 
-static bool collect_project(Builder *b, const TqpNode *node, Columns *out) {
+static bool collect_project(Builder *b, const TqpNode *node, uint32_t room, Columns *out) {
     Columns in;
-    if (!collect(b, node->inputs[0], &in))
+    if (!collect(b, node->inputs[0], room, &in))
         return false;
     out->n = node->noutputs;
     out->global = tqp_arena_alloc(b->a, out->n * sizeof(*out->global) + 1);
@@ -110,23 +112,15 @@ static bool collect_project(Builder *b, const TqpNode *node, Columns *out) {
     return out->global != NULL;
 }
 
-static uint32_t count_joins(const TqpNode *n, uint32_t cap) {
-    uint32_t count = 1;
-    for (uint32_t i = 0; i < n->ninputs && count < cap; i++)
-        count += count_joins(n->inputs[i], cap - count);
-    return count;
-}
-
-static bool collect(Builder *b, const TqpNode *node, Columns *out) {
-    uint32_t room = TQP_JOIN_RELATIONS_MAX - b->region.n;
-    /* A relation is one node at least; two more are to come from the joins above. */
-    if (!in_region(node) || room < 4 || (b->region.n > 0 && count_joins(node, room) >= room - 2))
+/* At most `room` relations come of it. */
+static bool collect(Builder *b, const TqpNode *node, uint32_t room, Columns *out) {
+    if (!in_region(node) || room < 2)
         return add_relation(b, node, out);
     if (node->kind == TQP_NODE_FILTER)
-        return collect(b, node->inputs[0], out) && add_conjuncts(b, node->filter.pred, out);
+        return collect(b, node->inputs[0], room, out) && add_conjuncts(b, node->filter.pred, out);
     if (node->kind == TQP_NODE_PROJECT)
-        return collect_project(b, node, out);
-    return collect_join(b, node, out);
+        return collect_project(b, node, room, out);
+    return collect_join(b, node, room, out);
 }
 
 /* ---- classes and predicates ---- */
@@ -333,7 +327,7 @@ static const TqpNode *order_region(const TqpOptContext *ctx, const TqpNode *node
         return NULL;
     b->a = ctx->arena;
     b->region.ctx = ctx;
-    if (!collect(b, node, &want) || !settle(b))
+    if (!collect(b, node, TQP_JOIN_RELATIONS_MAX, &want) || !settle(b))
         return NULL;
     const TqpJoinPlan *plan = tqp_opt_search(b->a, &b->region);
     const TqpNode *out = plan == NULL ? NULL : put_together(b, plan, &have);

@@ -4,6 +4,9 @@
 
 #include "opt/pass.h"
 
+/* Estimates stop here, so that sums of costs stay finite. */
+#define TQP_ESTIMATE_MAX 1e60
+
 /* Of a node's output: rows, and of each column what is thought to be in it. */
 typedef struct TqpEstimate {
     double rows;

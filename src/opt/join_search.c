@@ -165,6 +165,8 @@ static double rows_of(const Search *s, uint64_t set) {
     for (uint32_t i = 0; i < g->npreds; i++)
         if ((g->preds[i].reads & ~set) == 0 && __builtin_popcountll(g->preds[i].reads) > 1)
             rows *= g->preds[i].selectivity;
+    if (!(rows < TQP_ESTIMATE_MAX))
+        return TQP_ESTIMATE_MAX;
     return rows > 1 ? rows : 1;
 }
 
