@@ -183,6 +183,32 @@ static bool changes_nothing(const TqpNode *input, uint32_t n, const TqpExpr *con
     return true;
 }
 
+/*
+ * For a node that reads its input by the map alone: a projection that only chooses columns goes,
+ * its input may have them in another order and more of them.
+ */
+static TqpStatus prune_any_order(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
+                                 Pruned *out) {
+    bool chooses = node->kind == TQP_NODE_PROJECT;
+    for (uint32_t i = 0; chooses && i < node->noutputs; i++)
+        chooses = node->project.exprs[i]->op == TQP_OP_COL;
+    if (!chooses)
+        return prune(ctx, node, needed, out);
+    uint64_t *wanted = tqp_opt_bitmap(ctx->arena, node->inputs[0]->noutputs);
+    uint32_t *map = new_map(ctx->arena, node->noutputs);
+    Pruned input;
+    if (wanted == NULL || map == NULL)
+        return no_memory(ctx);
+    for (uint32_t i = 0; i < node->noutputs; i++)
+        if (tqp_bitmap_get(needed, i))
+            tqp_bitmap_set(wanted, node->project.exprs[i]->index);
+    TQP_TRY(prune_any_order(ctx, node->inputs[0], wanted, &input));
+    for (uint32_t i = 0; i < node->noutputs; i++)
+        map[i] = tqp_bitmap_get(needed, i) ? input.map[node->project.exprs[i]->index] : GONE;
+    *out = (Pruned){input.node, map};
+    return TQP_OK;
+}
+
 static TqpStatus prune_project(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
                                Pruned *out) {
     TqpArena *a = ctx->arena;
@@ -195,7 +221,7 @@ static TqpStatus prune_project(Pruner *ctx, const TqpNode *node, const uint64_t 
     for (uint32_t i = 0; i < node->noutputs; i++)
         if (out->map[i] != GONE)
             tqp_ir_expr_columns(node->project.exprs[i], wanted);
-    TQP_TRY(prune(ctx, node->inputs[0], wanted, &input));
+    TQP_TRY(prune_any_order(ctx, node->inputs[0], wanted, &input));
     TqpExprList exprs = {0};
     for (uint32_t i = 0; i < node->noutputs; i++) {
         if (out->map[i] == GONE)
@@ -240,7 +266,7 @@ static TqpStatus prune_aggregate(Pruner *ctx, const TqpNode *node, const uint64_
         tqp_bitmap_set(kept, 0); /* a row needs a column */
     TQP_TRY(pack(ctx, kept, node->noutputs, out, &nkept));
     aggregate_inputs(node, kept, wanted);
-    TQP_TRY(prune(ctx, node->inputs[0], wanted, &input));
+    TQP_TRY(prune_any_order(ctx, node->inputs[0], wanted, &input));
     for (uint32_t i = 0; i < node->aggregate.naggs; i++)
         if (tqp_bitmap_get(kept, nkeys + i))
             aggs[naggs++] = node->aggregate.aggs[i];
@@ -319,8 +345,8 @@ static TqpStatus prune_join(Pruner *ctx, const TqpNode *node, const uint64_t *ne
     for (uint32_t i = 0; i < nleft + nright; i++)
         if (tqp_bitmap_get(all, i))
             tqp_bitmap_set(i < nleft ? left : right, i < nleft ? i : i - nleft);
-    TQP_TRY(prune(ctx, node->inputs[0], left, &x));
-    TQP_TRY(prune(ctx, node->inputs[1], right, &y));
+    TQP_TRY(prune_any_order(ctx, node->inputs[0], left, &x));
+    TQP_TRY(prune_any_order(ctx, node->inputs[1], right, &y));
     for (uint32_t i = 0; i < nleft; i++)
         map[i] = x.map[i];
     for (uint32_t i = 0; i < nright; i++)
@@ -352,6 +378,19 @@ static TqpStatus prune(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
     }
 }
 
+/* Joins that no projection or aggregate stands above output columns in their own order: they get
+ * one, which goes again where it changes nothing. */
+static const TqpNode *fix_outputs(TqpArena *a, const TqpNode *node) {
+    TqpExprList exprs = {0};
+    if (node->kind == TQP_NODE_FILTER || node->kind == TQP_NODE_SORT ||
+        node->kind == TQP_NODE_LIMIT)
+        return tqp_opt_with_input(a, node, fix_outputs(a, node->inputs[0]));
+    if (node->kind != TQP_NODE_JOIN)
+        return node;
+    return tqp_opt_add_columns(a, &exprs, node, 0) ? tqp_ir_project(a, node, exprs.n, exprs.items)
+                                                   : NULL;
+}
+
 TqpStatus tqp_opt_prune(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
     uint64_t *all = tqp_opt_bitmap(ctx->arena, in->noutputs);
     Pruner p = {.arena = ctx->arena, .ctx = ctx};
@@ -359,7 +398,8 @@ TqpStatus tqp_opt_prune(TqpOptContext *ctx, const TqpNode *in, const TqpNode **o
     *out = in;
     if (tqp_opt_has_dependent(in)) /* declined afterwards */
         return TQP_OK;
-    if (all == NULL || !add_needs(&p, in))
+    in = fix_outputs(ctx->arena, in);
+    if (all == NULL || in == NULL || !add_needs(&p, in))
         return tqp_opt_no_memory(ctx);
     tqp_bitmap_fill(all, in->noutputs);
     for (const Needs *n = p.needs; n != NULL; n = n->next)

@@ -107,6 +107,12 @@ static inline const TqpNode *join_random_join(JoinRandom *j, int depth) {
     if (dependent)
         j->nlefts--;
     j->correlate = correlate;
+    bool exists = kind == TQP_JOIN_SEMI || kind == TQP_JOIN_ANTI || kind == TQP_JOIN_MARK;
+    if (exists && ir_random(&j->r, 3) == 0) { /* EXISTS (... LIMIT 1) */
+        const TqpExpr *one = tqp_ir_const_int(j->r.a, ir_type(TQP_TYPE_I64), 1);
+        return tqp_ir_join(j->r.a, kind, dependent, left, tqp_ir_limit(j->r.a, right, one, NULL),
+                           tqp_ir_const_bool(j->r.a, true));
+    }
     uint32_t n = 0;
     for (uint32_t i = 0; i < left->noutputs && n < 32; i++)
         types[n++] = left->types[i];

@@ -118,23 +118,80 @@ static void random_graph(uint64_t seed, const char *disabled, Outcome *outcome) 
 }
 
 static void random_graphs(uint64_t n) {
-    static const char *const disabled[] = {NULL,
-                                           NULL,
-                                           "column_pruning",
-                                           "predicate_pushdown",
-                                           "join_kinds",
-                                           "join_kinds,predicate_pushdown,column_pruning",
-                                           "constant_folding,canonicalise"};
+#define FIRST "constant_folding,canonicalise,"
+    static const char *const disabled[] = {
+        NULL,
+        NULL,
+        NULL,
+        "column_pruning",
+        "predicate_pushdown",
+        "join_kinds",
+        "join_order",
+        FIRST "join_kinds,predicate_pushdown,join_order,column_pruning",
+        FIRST "predicate_pushdown,join_order,column_pruning",
+        FIRST "join_kinds,join_order,column_pruning",
+        FIRST "join_kinds,predicate_pushdown,column_pruning",
+        FIRST "join_kinds,predicate_pushdown,join_order"};
+#undef FIRST
+    const uint64_t ndisabled = sizeof(disabled) / sizeof(disabled[0]);
     Outcome outcome = {0};
     for (uint64_t seed = 1; seed <= n; seed++)
-        random_graph(seed, disabled[seed % 7], &outcome);
+        random_graph(seed, disabled[seed % ndisabled], &outcome);
     printf("ran %d, changed %d, declined %d, raised %d\n", outcome.ran, outcome.changed,
            outcome.declined, outcome.raised);
     CHECK(outcome.ran > (int)n && outcome.changed > (int)n);
     CHECK(outcome.declined < (int)n / 50 && outcome.raised < (int)n / 20);
 }
 
+/* An arena that runs out gives a status at every point of failure. */
+static void memory_limits(void) {
+    TqpArena a = {0};
+    TqpError err = {0};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        JoinRandom j = {.r = {.state = seed * 104729, .a = &a}};
+        const TqpNode *node = join_random_node(&j, 5), *out;
+        TqpStatus status = TQP_MEMORY_LIMIT;
+        for (int64_t limit = 1; limit < (1 << 26) && status == TQP_MEMORY_LIMIT;
+             limit += limit / 4 + 4096) {
+            TqpBroker broker;
+            TqpArena small;
+            tqp_broker_init(&broker, limit);
+            tqp_arena_init(&small, &broker);
+            status = tqp_opt_run(&small, node, &(TqpOptOptions){0}, &out, &err);
+            tqp_arena_free(&small);
+        }
+        CHECK(status == TQP_OK || status == TQP_UNSUPPORTED);
+    }
+    tqp_arena_free(&a);
+}
+
+/* The deepest graphs that tqp_ir_check accepts, of one kind of join each, dependent or not. */
+static void deep_graphs(void) {
+    for (int kind = 0; kind < 2 * TQP_JOIN_KIND_COUNT; kind++) {
+        TqpArena a = {0};
+        TqpError err = {0};
+        JoinRandom j = {.r = {.state = 5, .a = &a}};
+        bool dependent = kind >= TQP_JOIN_KIND_COUNT;
+        TqpType i32 = ir_type(TQP_TYPE_I32), b = ir_type(TQP_TYPE_BOOL);
+        const TqpNode *node = join_random_scan(&j), *right = join_random_scan(&j), *out;
+        const TqpExpr *eq =
+            tqp_ir_call2(&a, TQP_OP_LT, b, tqp_ir_col(&a, 0, i32), tqp_ir_outer(&a, 0, 0, i32));
+        if (kind % TQP_JOIN_KIND_COUNT == TQP_JOIN_FULL && dependent)
+            continue;
+        if (dependent)
+            right = tqp_ir_filter(&a, right, eq);
+        for (int i = 0; i < TQP_IR_MAX_DEPTH - 2; i++)
+            node = tqp_ir_join(&a, (TqpJoinKind)(kind % TQP_JOIN_KIND_COUNT), dependent, node,
+                               right, tqp_ir_const_bool(&a, true));
+        TqpStatus status = tqp_opt_run(&a, node, &(TqpOptOptions){0}, &out, &err);
+        CHECK(status == TQP_OK || (dependent && status == TQP_UNSUPPORTED));
+        tqp_arena_free(&a);
+    }
+}
+
 int main(int argc, char **argv) {
-    random_graphs(argc > 1 ? strtoull(argv[1], NULL, 10) : 4000);
+    memory_limits();
+    deep_graphs();
+    random_graphs(argc > 1 ? strtoull(argv[1], NULL, 10) : 6000);
     return check_report("opt_join");
 }

@@ -48,55 +48,41 @@ static void rewrites(const char *before, const char *after, int line) {
 
 static void correlated(void) {
     /* Q17 */
-    PLAN(
-        "(aggregate () ((sum (col 3 num(2)) num(2)))"
-        "(filter (lt (mul (col 3 num(2)) (const 5 num(0))) (col 6 num(2)))"
-        "(dependent single (const true bool)"
-        "(join inner (eq (col 2 i32) (col 4 i32)) " LINEITEM_(
-            "5") "(filter (eq (col 1 text) (const "
-                 "\"x\" text)) " PART_ "))"
-                 "(aggregate () ((sum (col 3 num(2)) num(2))) (filter (eq (col 2 i32) (outer 0 4 "
-                 "i32)) " LINEITEM_("8") ")))))",
-        "(aggregate () ((sum (col 0 num(2)) num(2))) (project ((col 1 num(2))) (join inner (and "
-        "(eq (col 2 i32) (col 4 i32)) (lt (mul (col 1 num(2)) (const 5 num(0))) (col 5 num(2)))) "
-        "(join inner (eq (col 0 i32) (col 2 i32)) (scan 5 \"lineitem\" (\"l_partkey\" i32) "
-        "(\"l_quantity\" num(2))) (filter (eq (col 1 text) (const \"x\" text)) (scan 0 \"part\" "
-        "(\"p_partkey\" i32) (\"p_type\" text) (unique 0)))) (aggregate ((col 0 i32)) ((sum (col 1 "
-        "num(2)) num(2))) (scan 8 \"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2)))))))");
+    PLAN("(aggregate () ((sum (col 3 num(2)) num(2)))(filter (lt (mul (col 3 num(2)) (const 5 "
+         "num(0))) (col 6 num(2)))(dependent single (const true bool)(join inner (eq (col 2 i32) "
+         "(col 4 i32)) " LINEITEM_("5") "(filter (eq (col 1 text) (const \"x\" text)) " PART_
+                                        "))(aggregate () ((sum (col 3 num(2)) num(2))) (filter (eq "
+                                        "(col 2 i32) (outer 0 4 i32)) " LINEITEM_("8") ")))))",
+         "(aggregate () ((sum (col 1 num(2)) num(2))) (join inner (and (eq (col 2 i32) (col 4 "
+         "i32)) (lt (mul (col 1 num(2)) (const 5 num(0))) (col 5 num(2)))) (join inner (eq (col 0 "
+         "i32) (col 2 i32)) (scan 5 \"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2))) "
+         "(filter (eq (col 1 text) (const \"x\" text)) (scan 0 \"part\" (\"p_partkey\" i32) "
+         "(\"p_type\" text) (unique 0)))) (aggregate ((col 0 i32)) ((sum (col 1 num(2)) num(2))) "
+         "(scan 8 \"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2))))))");
     /* Q2 */
-    PLAN(
-        "(project ((col 0 i32) (col 3 i32))"
-        "(filter (eq (col 4 num(2)) (col 7 num(2)))"
-        "(dependent single (const true bool)"
-        "(join inner (eq (col 3 i32) (col 5 i32)) (join inner (eq (col 0 i32) (col 2 i32)) " PART_
-            PARTSUPP_ ")" SUPPLIER_ ")"
-        "(aggregate () ((min (col 2 num(2)) num(2))) (filter (and (eq (col 0 i32) (outer 0 0 i32)) "
-        "(eq (col 1 i32) (col 3 i32)))"
-        "(join inner (const true bool) (scan 7 \"partsupp\" (\"ps_partkey\" i32) (\"ps_suppkey\" "
-        "i32) "
-        "(\"ps_cost\" num(2)) (unique 0 1)) (scan 8 \"supplier\" (\"s_suppkey\" i32) "
-        "(\"s_nationkey\" i32) (unique 0)))"
-        ")))))",
-        "(project ((col 0 i32) (col 3 i32)) (join inner (eq (col 0 i32) (col 2 i32)) (scan 0 "
-        "\"part\" (\"p_partkey\" i32) (unique 0)) (join inner (eq (col 0 i32) (col 2 i32)) (scan 1 "
-        "\"supplier\" (\"s_suppkey\" i32) (unique 0)) (join inner (and (eq (col 0 i32) (col 3 "
-        "i32)) (eq (col 2 num(2)) (col 4 num(2)))) (scan 2 \"partsupp\" (\"ps_partkey\" i32) "
-        "(\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)) (aggregate ((col 0 i32)) ((min "
-        "(col 1 num(2)) num(2))) (project ((col 1 i32) (col 3 num(2))) (join inner (eq (col 0 i32) "
-        "(col 2 i32)) (scan 8 \"supplier\" (\"s_suppkey\" i32) (unique 0)) (scan 7 \"partsupp\" "
-        "(\"ps_partkey\" i32) (\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)))))))))");
+    PLAN("(project ((col 0 i32) (col 3 i32))(filter (eq (col 4 num(2)) (col 7 num(2)))(dependent "
+         "single (const true bool)(join inner (eq (col 3 i32) (col 5 i32)) (join inner (eq (col 0 "
+         "i32) (col 2 i32)) " PART_ PARTSUPP_ ")" SUPPLIER_
+         ")(aggregate () ((min (col 2 num(2)) num(2))) (filter (and (eq (col 0 i32) (outer 0 0 "
+         "i32)) (eq (col 1 i32) (col 3 i32)))(join inner (const true bool) (scan 7 \"partsupp\" "
+         "(\"ps_partkey\" i32) (\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)) (scan 8 "
+         "\"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0))))))))",
+         "(project ((col 0 i32) (col 3 i32)) (join inner (eq (col 0 i32) (col 2 i32)) (scan 0 "
+         "\"part\" (\"p_partkey\" i32) (unique 0)) (join inner (eq (col 0 i32) (col 2 i32)) (scan "
+         "1 \"supplier\" (\"s_suppkey\" i32) (unique 0)) (join inner (and (eq (col 0 i32) (col 3 "
+         "i32)) (eq (col 2 num(2)) (col 4 num(2)))) (scan 2 \"partsupp\" (\"ps_partkey\" i32) "
+         "(\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)) (aggregate ((col 1 i32)) ((min "
+         "(col 3 num(2)) num(2))) (join inner (eq (col 0 i32) (col 2 i32)) (scan 8 \"supplier\" "
+         "(\"s_suppkey\" i32) (unique 0)) (scan 7 \"partsupp\" (\"ps_partkey\" i32) "
+         "(\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1))))))))");
     /* Q21 */
-    PLAN("(aggregate ((col 4 i32)) ((count_star i64))"
-         "(filter (and (col 6 bool) (not (col 7 bool)))"
-         "(dependent mark (const true bool)"
-         "(dependent mark (const true bool)"
-         "(join inner (eq (col 1 i32) (col 4 i32)) " LINEITEM_("5") SUPPLIER_
-         ")"
-         "(filter (and (eq (col 0 i64) (outer 0 0 i64)) (ne (col 1 i32) (outer 0 1 "
+    PLAN("(aggregate ((col 4 i32)) ((count_star i64))(filter (and (col 6 bool) (not (col 7 "
+         "bool)))(dependent mark (const true bool)(dependent mark (const true bool)(join inner (eq "
+         "(col 1 i32) (col 4 i32)) " LINEITEM_("5") SUPPLIER_
+         ")(filter (and (eq (col 0 i64) (outer 0 0 i64)) (ne (col 1 i32) (outer 0 1 "
          "i32))) " LINEITEM_(
-             "8") "))"
-                  "(filter (and (eq (col 0 i64) (outer 0 0 i64)) (ne (col 1 i32) (outer 0 1 i32)) "
-                  "(gt (col 3 num(2)) (const 1 num(2)))) " LINEITEM_("9") "))))",
+             "8") "))(filter (and (eq (col 0 i64) (outer 0 0 i64)) (ne (col 1 i32) (outer 0 1 "
+                  "i32)) (gt (col 3 num(2)) (const 1 num(2)))) " LINEITEM_("9") "))))",
          "(aggregate ((col 0 i32)) ((count_star i64)) (project ((col 2 i32)) (join anti (and (eq "
          "(col 3 i64) (col 0 i64)) (ne (col 4 i32) (col 1 i32))) (join semi (and (eq (col 3 i64) "
          "(col 0 i64)) (ne (col 4 i32) (col 1 i32))) (join inner (eq (col 1 i32) (col 2 i32)) "
@@ -105,28 +91,27 @@ static void correlated(void) {
          "(\"l_suppkey\" i32))) (filter (gt (col 2 num(2)) (const 1 num(2))) (scan 9 \"lineitem\" "
          "(\"l_orderkey\" i64) (\"l_suppkey\" i32) (\"l_quantity\" num(2)))))))");
     /* Q20: IN of a subquery that has a correlated sum */
-    PLAN(
-        "(filter (col 2 bool) (dependent mark (eq (col 0 i32) (col 2 i32)) " SUPPLIER_
-        "(project ((col 1 i32)) (filter (and (col 3 bool) (gt (col 2 num(2)) (col 4 num(2))))"
-        "(dependent single (const true bool) (join mark (eq (col 0 i32) (col 3 i32)) " PARTSUPP_
-            PART_ ")"
-        "(aggregate () ((sum (col 3 num(2)) num(2))) (filter (and (eq (col 2 i32) (outer 0 0 i32)) "
-        "(eq (col 1 i32) (outer 0 1 i32))) " LINEITEM_("5") "))))))) ",
-        "(project ((col 0 i32) (col 1 i32) (const true bool)) (join semi (eq (col 0 i32) (col 2 "
-        "i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) (project "
-        "((col 4 i32)) (join inner (and (eq (col 0 i32) (col 3 i32)) (eq (col 1 i32) (col 4 i32)) "
-        "(gt (col 5 num(2)) (col 2 num(2)))) (aggregate ((col 1 i32) (col 0 i32)) ((sum (col 2 "
-        "num(2)) num(2))) (scan 5 \"lineitem\" (\"l_suppkey\" i32) (\"l_partkey\" i32) "
-        "(\"l_quantity\" num(2)))) (join semi (eq (col 0 i32) (col 3 i32)) (scan 2 \"partsupp\" "
-        "(\"ps_partkey\" i32) (\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)) (scan 0 "
-        "\"part\" (\"p_partkey\" i32) (unique 0)))))))");
+    PLAN("(filter (col 2 bool) (dependent mark (eq (col 0 i32) (col 2 i32)) " SUPPLIER_
+         "(project ((col 1 i32)) (filter (and (col 3 bool) (gt (col 2 num(2)) (col 4 "
+         "num(2))))(dependent single (const true bool) (join mark (eq (col 0 i32) (col 3 "
+         "i32)) " PARTSUPP_ PART_
+         ")(aggregate () ((sum (col 3 num(2)) num(2))) (filter (and (eq (col 2 i32) (outer 0 0 "
+         "i32)) (eq (col 1 i32) (outer 0 1 i32))) " LINEITEM_("5") "))))))) ",
+         "(project ((col 0 i32) (col 1 i32) (const true bool)) (join semi (eq (col 0 i32) (col 6 "
+         "i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) (join "
+         "inner (and (eq (col 0 i32) (col 3 i32)) (eq (col 1 i32) (col 4 i32)) (gt (col 5 num(2)) "
+         "(col 2 num(2)))) (aggregate ((col 1 i32) (col 0 i32)) ((sum (col 2 num(2)) num(2))) "
+         "(scan 5 \"lineitem\" (\"l_suppkey\" i32) (\"l_partkey\" i32) (\"l_quantity\" num(2)))) "
+         "(join semi (eq (col 0 i32) (col 3 i32)) (scan 2 \"partsupp\" (\"ps_partkey\" i32) "
+         "(\"ps_suppkey\" i32) (\"ps_cost\" num(2)) (unique 0 1)) (scan 0 \"part\" (\"p_partkey\" "
+         "i32) (unique 0))))))");
     /* Q22: NOT EXISTS, and an uncorrelated average */
     PLAN("(aggregate ((col 1 i32)) ((count_star i64)) (filter (and (gt (col 0 i32) (col 2 i32)) "
-         "(not (col 3 bool)))"
-         "(dependent mark (const true bool) (join single (const true bool) " CUSTOMER_
+         "(not (col 3 bool)))(dependent mark (const true bool) (join single (const true "
+         "bool) " CUSTOMER_
          "(aggregate () ((max (col 1 i32) i32)) (scan 7 \"customer\" (\"c_custkey\" i32) "
-         "(\"c_nationkey\" i32) (unique 0))))"
-         "(filter (eq (col 1 i32) (outer 0 0 i32)) " ORDERS_ "))))",
+         "(\"c_nationkey\" i32) (unique 0))))(filter (eq (col 1 i32) (outer 0 0 i32)) " ORDERS_
+         "))))",
          "(aggregate ((col 0 i32)) ((count_star i64)) (project ((col 1 i32)) (join inner (gt (col "
          "0 i32) (col 2 i32)) (join anti (eq (col 2 i32) (col 0 i32)) (scan 3 \"customer\" "
          "(\"c_custkey\" i32) (\"c_nationkey\" i32) (unique 0)) (scan 4 \"orders\" (\"o_custkey\" "
@@ -137,9 +122,8 @@ static void correlated(void) {
 static void conditions(void) {
     /* Q7: filters implied per side */
     PLAN("(project ((col 0 i32)) (filter (or (and (eq (col 1 i32) (const 1 i32)) (eq (col 3 i32) "
-         "(const 2 i32)))"
-         "(and (eq (col 1 i32) (const 2 i32)) (eq (col 3 i32) (const 1 i32))))"
-         "(join inner (eq (col 0 i32) (col 2 i32)) " SUPPLIER_ CUSTOMER_ ")))",
+         "(const 2 i32)))(and (eq (col 1 i32) (const 2 i32)) (eq (col 3 i32) (const 1 i32))))(join "
+         "inner (eq (col 0 i32) (col 2 i32)) " SUPPLIER_ CUSTOMER_ ")))",
          "(project ((col 0 i32)) (join inner (and (eq (col 0 i32) (col 2 i32)) (or (and (eq (col 1 "
          "i32) (const 1 i32)) (eq (col 3 i32) (const 2 i32))) (and (eq (col 1 i32) (const 2 i32)) "
          "(eq (col 3 i32) (const 1 i32))))) (filter (in (col 1 i32) (const 1 i32) (const 2 i32)) "
@@ -147,19 +131,17 @@ static void conditions(void) {
          "(col 1 i32) (const 2 i32) (const 1 i32)) (scan 3 \"customer\" (\"c_custkey\" i32) "
          "(\"c_nationkey\" i32) (unique 0)))))");
     /* Q19: a common conjunct, then filters per side */
-    PLAN("(aggregate () ((count_star i64)) (filter (or"
-         "(and (eq (col 0 i32) (col 4 i32)) (eq (col 1 text) (const \"a\" text)) (lt (col 5 "
-         "num(2)) (const 1 num(2))))"
-         "(and (eq (col 0 i32) (col 4 i32)) (eq (col 1 text) (const \"b\" text)) (gt (col 5 "
-         "num(2)) (const 9 num(2)))))"
-         "(join inner (const true bool) " PART_ LINEITEM_("5") ")))",
-         "(aggregate () ((count_star i64)) (project () (join inner (and (eq (col 0 i32) (col 2 "
-         "i32)) (or (and (eq (col 3 text) (const \"a\" text)) (lt (col 1 num(2)) (const 1 "
-         "num(2)))) (and (eq (col 3 text) (const \"b\" text)) (gt (col 1 num(2)) (const 9 "
-         "num(2)))))) (filter (or (lt (col 1 num(2)) (const 1 num(2))) (gt (col 1 num(2)) (const 9 "
-         "num(2)))) (scan 5 \"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2)))) (filter (in "
-         "(col 1 text) (const \"a\" text) (const \"b\" text)) (scan 0 \"part\" (\"p_partkey\" i32) "
-         "(\"p_type\" text) (unique 0))))))");
+    PLAN("(aggregate () ((count_star i64)) (filter (or(and (eq (col 0 i32) (col 4 i32)) (eq (col 1 "
+         "text) (const \"a\" text)) (lt (col 5 num(2)) (const 1 num(2))))(and (eq (col 0 i32) (col "
+         "4 i32)) (eq (col 1 text) (const \"b\" text)) (gt (col 5 num(2)) (const 9 num(2)))))(join "
+         "inner (const true bool) " PART_ LINEITEM_("5") ")))",
+         "(aggregate () ((count_star i64)) (join inner (and (eq (col 0 i32) (col 2 i32)) (or (and "
+         "(eq (col 3 text) (const \"a\" text)) (lt (col 1 num(2)) (const 1 num(2)))) (and (eq (col "
+         "3 text) (const \"b\" text)) (gt (col 1 num(2)) (const 9 num(2)))))) (filter (or (lt (col "
+         "1 num(2)) (const 1 num(2))) (gt (col 1 num(2)) (const 9 num(2)))) (scan 5 \"lineitem\" "
+         "(\"l_partkey\" i32) (\"l_quantity\" num(2)))) (filter (in (col 1 text) (const \"a\" "
+         "text) (const \"b\" text)) (scan 0 \"part\" (\"p_partkey\" i32) (\"p_type\" text) (unique "
+         "0)))))");
     /* a constant through an equality, also to the right of a left join */
     PLAN("(filter (and (eq (col 0 i32) (const 5 i32)) (lt (col 1 i32) (const 3 i32))) (join inner "
          "(and (eq (col 0 i32) (col 2 i32)) (eq (col 1 i32) (col 3 i32))) " SUPPLIER_ NATION_ "))",
@@ -251,14 +233,14 @@ static void kinds(void) {
     PLAN("(dependent single (const true bool) " NATION_
          "(aggregate () ((max (col 0 i32) i32)) (filter (lt (col 1 i32) (outer 0 1 i32)) " SUPPLIER_
          ")))",
-         "(project ((col 0 i32) (col 1 i32) (col 2 i32)) (join left (not (distinct (col 1 i32) "
-         "(col 3 i32))) (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique 0)) "
-         "(project ((col 2 i32) (col 0 i32)) (join left (not (distinct (col 0 i32) (col 1 i32))) "
-         "(aggregate ((col 1 i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" "
-         "i32) (unique 0))) (aggregate ((col 2 i32)) ((max (col 0 i32) i32)) (join inner (lt (col "
-         "1 i32) (col 2 i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) "
-         "(unique 0)) (aggregate ((col 1 i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) "
-         "(\"n_regionkey\" i32) (unique 0)))))))))");
+         "(project ((col 0 i32) (col 1 i32) (col 4 i32)) (join left (not (distinct (col 1 i32) "
+         "(col 2 i32))) (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique 0)) "
+         "(join left (not (distinct (col 0 i32) (col 1 i32))) (aggregate ((col 1 i32)) () (scan 6 "
+         "\"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique 0))) (aggregate ((col 2 "
+         "i32)) ((max (col 0 i32) i32)) (join inner (lt (col 1 i32) (col 2 i32)) (scan 1 "
+         "\"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) (aggregate ((col 1 "
+         "i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique "
+         "0))))))))");
     /* the first row of many is not rewritten */
     PLAN("(dependent single (const true bool) " NATION_
          "(limit (const 1 i64) _ (filter (lt (col 1 i32) (outer 0 1 i32)) " SUPPLIER_ ")))",
@@ -267,27 +249,27 @@ static void kinds(void) {
 
 static void orders(void) {
     /* the large table probes, whatever was written; the smallest result first */
-    PLAN("(aggregate () ((count_star i64)) (filter (and (eq (col 0 i32) (col 3 i32)) (eq (col 2 "
-         "i64) (col 4 i64)) (eq (col 9 i32) (const 3 i32)) (eq (col 1 i32) (col 8 i32)))"
-         "(join inner (const true bool) (join inner (const true bool) (join inner (const true "
-         "bool) " CUSTOMER_ ORDERS_ ")" LINEITEM_("5") ")" NATION_ ")))",
-         "(aggregate () ((count_star i64)) (project () (join inner (eq (col 0 i64) (col 1 i64)) "
-         "(scan 5 \"lineitem\" (\"l_orderkey\" i64)) (join inner (eq (col 1 i32) (col 2 i32)) "
-         "(scan 4 \"orders\" (\"o_orderkey\" i64) (\"o_custkey\" i32) (unique 0)) (join inner (eq "
-         "(col 1 i32) (col 2 i32)) (scan 3 \"customer\" (\"c_custkey\" i32) (\"c_nationkey\" i32) "
-         "(unique 0)) (filter (eq (col 1 i32) (const 3 i32)) (scan 6 \"nation\" (\"n_nationkey\" "
-         "i32) (\"n_regionkey\" i32) (unique 0))))))))");
+    PLAN(
+        "(aggregate () ((count_star i64)) (filter (and (eq (col 0 i32) (col 3 i32)) (eq (col 2 "
+        "i64) (col 4 i64)) (eq (col 9 i32) (const 3 i32)) (eq (col 1 i32) (col 8 i32)))(join inner "
+        "(const true bool) (join inner (const true bool) (join inner (const true bool) " CUSTOMER_
+            ORDERS_ ")" LINEITEM_("5") ")" NATION_ ")))",
+        "(aggregate () ((count_star i64)) (join inner (eq (col 0 i64) (col 1 i64)) (scan 5 "
+        "\"lineitem\" (\"l_orderkey\" i64)) (join inner (eq (col 1 i32) (col 2 i32)) (scan 4 "
+        "\"orders\" (\"o_orderkey\" i64) (\"o_custkey\" i32) (unique 0)) (join inner (eq (col 1 "
+        "i32) (col 2 i32)) (scan 3 \"customer\" (\"c_custkey\" i32) (\"c_nationkey\" i32) (unique "
+        "0)) (filter (eq (col 1 i32) (const 3 i32)) (scan 6 \"nation\" (\"n_nationkey\" i32) "
+        "(\"n_regionkey\" i32) (unique 0)))))))");
     /* a semi join below the joins that it does not need */
     PLAN("(aggregate () ((count_star i64)) (join semi (eq (col 2 i64) (col 4 i64)) (join inner (eq "
-         "(col 0 i32) (col 3 i32)) " CUSTOMER_ ORDERS_ ")"
-         "(filter (gt (col 1 num(2)) (const 30000 num(2))) (aggregate ((col 0 i64)) ((sum (col 3 "
+         "(col 0 i32) (col 3 i32)) " CUSTOMER_ ORDERS_
+         ")(filter (gt (col 1 num(2)) (const 30000 num(2))) (aggregate ((col 0 i64)) ((sum (col 3 "
          "num(2)) num(2))) " LINEITEM_("5") "))))",
-         "(aggregate () ((count_star i64)) (project () (join inner (eq (col 1 i32) (col 2 i32)) "
-         "(join semi (eq (col 0 i64) (col 2 i64)) (scan 4 \"orders\" (\"o_orderkey\" i64) "
-         "(\"o_custkey\" i32) (unique 0)) (filter (gt (col 1 num(2)) (const 30000 num(2))) "
-         "(aggregate ((col 0 i64)) ((sum (col 1 num(2)) num(2))) (scan 5 \"lineitem\" "
-         "(\"l_orderkey\" i64) (\"l_quantity\" num(2)))))) (scan 3 \"customer\" (\"c_custkey\" "
-         "i32) (unique 0)))))");
+         "(aggregate () ((count_star i64)) (join inner (eq (col 1 i32) (col 2 i32)) (join semi (eq "
+         "(col 0 i64) (col 2 i64)) (scan 4 \"orders\" (\"o_orderkey\" i64) (\"o_custkey\" i32) "
+         "(unique 0)) (filter (gt (col 1 num(2)) (const 30000 num(2))) (aggregate ((col 0 i64)) "
+         "((sum (col 1 num(2)) num(2))) (scan 5 \"lineitem\" (\"l_orderkey\" i64) (\"l_quantity\" "
+         "num(2)))))) (scan 3 \"customer\" (\"c_custkey\" i32) (unique 0))))");
     /* an equality through a third relation connects two */
     PLAN("(aggregate () ((count_star i64)) (join inner (eq (col 3 i32) (col 4 i32)) (join inner "
          "(eq (col 1 i32) (col 3 i32)) " SUPPLIER_ CUSTOMER_ ")" NATION_ "))",
