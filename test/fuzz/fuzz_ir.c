@@ -28,11 +28,15 @@ static void round_trip(TqpArena *a, const TqpNode *node, const char *what) {
     tqp_string_free(&tree);
 }
 
+/* NULL: a correlated subquery that is declined. */
 static const TqpNode *optimise(TqpArena *a, const TqpNode *node) {
     TqpError err = {0};
     TqpOptOptions options = {0};
     const TqpNode *out = NULL;
-    require(tqp_opt_run(a, node, &options, &out, &err) == TQP_OK, "optimise", &err);
+    TqpStatus status = tqp_opt_run(a, node, &options, &out, &err);
+    if (status == TQP_UNSUPPORTED)
+        return NULL;
+    require(status == TQP_OK, "optimise", &err);
     require(tqp_ir_check(out, &err) == TQP_OK, "optimised", &err);
     require(out->noutputs == node->noutputs, "outputs", &err);
     for (uint32_t i = 0; i < out->noutputs; i++)
@@ -228,7 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         Rows before, after;
         round_trip(&a, node, "parsed");
         const TqpNode *better = optimise(&a, node);
-        if (execute(&a, node, &before) && execute(&a, better, &after))
+        if (better != NULL && execute(&a, node, &before) && execute(&a, better, &after))
             require_same(&a, node, &before, &after, "the optimiser changes the rows");
     } else {
         require(err.status == TQP_INVALID && err.message[0] != 0, "refusal", &err);
