@@ -87,11 +87,18 @@ static bool pin_all(TqpScanState *s, const char **reason) {
     return true;
 }
 
+static int threads(void) {
+    return tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
+}
+
 bool tqp_run_bind(TqpScanState *s, const char **reason) {
     TqpRun *run = &s->run;
     TqpError error = {0};
     instr_time clock;
     TqpBindOptions options = {.utf8 = GetDatabaseEncoding() == PG_UTF8,
+                              /* A third: the result and merging need memory too. */
+                              .dense_bytes =
+                                  (uint64_t)tqp_memory_limit_kb * 1024 / 3 / (uint64_t)threads(),
                               .compare = tqp_pg_compare_text,
                               .host = tqp_host_eval,
                               .zone = tqp_pg_zone,
@@ -124,7 +131,7 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
     INSTR_TIME_SET_CURRENT(clock);
     run->query = (TqpQuery){
         .backend = backend(),
-        .nthreads = tqp_threads > 0 ? tqp_threads : tqp_cpu_count(),
+        .nthreads = threads(),
         .broker = &run->broker,
         .poll = tqp_pg_poll(),
         .compare = tqp_pg_compare_text,

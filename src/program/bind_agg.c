@@ -4,8 +4,8 @@
  */
 #include "program/bind.h"
 
-#define DENSE_LIMIT     (UINT64_C(4) << 20)
-#define DENSE_BYTES_MAX (UINT64_C(256) << 20) /* of one thread's accumulators, 16 bytes each */
+#define DENSE_LIMIT (UINT64_C(16) << 20)
+#define DENSE_BYTES (UINT64_C(256) << 20) /* of one thread's accumulators, when nobody says */
 
 static TqpInt128 row_bound(const TqpBinder *b) {
     return b->source.max_rows > 0 ? (TqpInt128)b->source.max_rows : 1;
@@ -72,7 +72,9 @@ static uint64_t dense_limit(const TqpBinder *b, uint32_t naccs) {
         limit = rows < DENSE_LIMIT / 2 ? rows * 2 : DENSE_LIMIT;
         limit = limit < 4096 ? 4096 : limit;
     }
-    uint64_t by_memory = DENSE_BYTES_MAX / (16 * ((uint64_t)naccs + 1));
+    /* Most accumulators have 8 bytes, and rows are counted beside them. */
+    uint64_t bytes = b->options.dense_bytes > 0 ? b->options.dense_bytes : DENSE_BYTES;
+    uint64_t by_memory = bytes / (8 * ((uint64_t)naccs + 1));
     limit = limit < by_memory ? limit : by_memory;
     return limit < UINT32_MAX ? limit : UINT32_MAX;
 }
