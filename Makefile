@@ -21,7 +21,7 @@ help:
 	@echo 'make demo         install packages, start a private server, load data, compare and time'
 	@echo 'make demo-stop    remove what make demo made'
 	@echo 'make check        install packages, then every test, on a private server'
-	@echo 'make diff         differential test: N=1000 SEED=1'
+	@echo 'make diff         differential test: N=1000 SEED=1 MODE=relational SHARE=0.5'
 	@echo 'make fuzz         libFuzzer on the IR, LIKE and the cache files: SECONDS=60 TARGET=fuzz_ir'
 	@echo 'make bench        benchmark against PostgreSQL and DuckDB: SF=1 THREADS=...'
 	@echo 'make unit, conformance, tqp_run, style, layers, isolation, robust, sanitize;'

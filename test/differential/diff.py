@@ -1,6 +1,7 @@
 """The differential test: the same SQL under the same snapshot, tqp off and forced on.
 
 usage: diff.py [-n QUERIES] [-s SEED] [-m LEAST_SHARE] [--keep-going] [--rows LARGEST]
+               [--mode relational] [--without FEATURES]
 
 Tables of every type are made and partly loaded into the cache; queries are generated and run under
 one REPEATABLE READ snapshot each while a second session keeps changing the tables and vacuuming.
@@ -18,9 +19,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import libpq  # noqa: E402
+import relational_tables  # noqa: E402
 import settings  # noqa: E402
 from execute import FORMS, PREPARED_FORMS, Comparer  # noqa: E402
+from blocks import FEATURES  # noqa: E402
 from queries import Generator  # noqa: E402
+from relational import RelationalGenerator  # noqa: E402
 from tables import REWRITABLE_ROWS, added_column, random_table  # noqa: E402
 
 # Rows of each table and how often queries take it; 65,536 rows make a row group.
@@ -31,10 +35,12 @@ REMAKE = 60  # queries after which a table is replaced by a new random one
 class Run:
     """One seed: tables, connections, counts."""
 
-    def __init__(self, seed, largest):
-        self.seed, self.rng = seed, random.Random(seed)
-        self.sizes = {rows: weight for rows, weight in SIZES.items() if rows <= largest}
+    def __init__(self, seed, largest, mode="single", without=()):
+        self.seed, self.rng, self.mode, self.without = seed, random.Random(seed), mode, without
+        sizes = SIZES if mode == "single" else relational_tables.SIZES
+        self.sizes = {rows: weight for rows, weight in sizes.items() if rows <= largest}
         self.outcomes, self.reasons, self.forms, self.errors = (Counter() for _ in range(4))
+        self.features, self.offloaded = Counter(), Counter()
         self.tables, self.failures, self.last_entry = [], 0, None
         self.connect()
 
@@ -56,7 +62,8 @@ class Run:
     def make_table(self, name, rows):
         """A new random table under this name."""
         settings.apply(self.reader, settings.DEFAULTS, self.current)
-        table = random_table(self.rng, name, rows)
+        maker = random_table if self.mode == "single" else relational_tables.relational_table
+        table = maker(self.rng, name, rows)
         self.reader.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in table.create():
             self.reader.execute(statement)
@@ -113,6 +120,9 @@ class Run:
             outcome, reason = "not logged", None
         self.last_entry = at
         self.outcomes[outcome] += 1
+        if self.mode == "relational":
+            self.features.update(self.used)
+            self.offloaded.update(self.used if outcome == "offloaded" else ())
         if outcome != "offloaded":
             self.reasons[f"{outcome}: {reason}"] += 1
 
@@ -136,6 +146,18 @@ class Run:
                     break
         return query, form
 
+    def generate(self, number, table):
+        """A query of the mode; `table` is the one of a single-table query."""
+        rng = self.rng
+        if self.mode == "single":
+            parameters = [] if rng.random() < 0.25 else None
+            return Generator(rng, table, parameters, wild=rng.random() < 0.05).query()
+        if number % REMAKE == 0 or number == 1:
+            self.sources = [relational_tables.Source.of(self.reader, t) for t in self.tables]
+        query = RelationalGenerator(rng, self.sources, self.without).query()
+        self.used = set(query.block.features())
+        return query
+
     def one(self, number):
         """Generate and compare one query."""
         rng = self.rng
@@ -143,8 +165,7 @@ class Run:
             self.remake()
         table = rng.choices(self.tables, list(self.sizes.values()))[0]
         self.fast = table.rows <= 20000
-        parameters = [] if rng.random() < 0.25 else None
-        query = Generator(rng, table, parameters, wild=rng.random() < 0.05).query()
+        query = self.generate(number, table)
         form = rng.choice(FORMS if query.parameters is None else PREPARED_FORMS)
         chosen = settings.random_settings(rng)
         settings.apply(self.reader, chosen, self.current)
@@ -198,6 +219,9 @@ class Run:
         print(f"  forms: {dict(self.forms)}; errors alike: {dict(self.errors)}")
         for reason, count in self.reasons.most_common(12):
             print(f"  {count:5} {reason}")
+        if self.features:
+            print("  features, on the engine of all: " + ", ".join(
+                f"{f} {self.offloaded[f]}/{n}" for f, n in sorted(self.features.items())))
         if share < least_share:
             print(f"too few ran on the engine: {share:.0%} < {least_share:.0%}")
         return share >= least_share
@@ -211,8 +235,12 @@ def main():
     parser.add_argument("-m", "--least-share", type=float, default=0.6)
     parser.add_argument("--rows", type=int, default=max(SIZES))
     parser.add_argument("--keep-going", action="store_true")
+    parser.add_argument("--mode", choices=["single", "relational"], default="single")
+    parser.add_argument("--without", default="", help="features to leave out: "
+                        + ", ".join(FEATURES))
     options = parser.parse_args()
-    run = Run(options.seed, options.rows)
+    without = [f.strip() for f in options.without.split(",") if f.strip()]
+    run = Run(options.seed, options.rows, options.mode, without)
     run.setup()
     for number in range(1, options.n + 1):
         run.one(number)
