@@ -264,8 +264,10 @@ static void onehot_multiply(const TqpSum *sum, uint32_t begin, uint32_t rows, in
  */
 INLINE void onehot_split(OneHot *h, const OneHotSource *source, uint32_t begin, uint32_t rows) {
     uint8_t(*plane)[ONEHOT_BLOCK] = h->plane + source->first;
-    const char *from = (const char *)source->values + (size_t)begin * tqp_lane_bytes(source->lane);
+    const char *from = source->values; /* NULL: a product, or nothing to split */
     TqpLane lane = source->lane;
+    if (from != NULL)
+        from += (size_t)begin * tqp_lane_bytes(lane);
 #if !ONEHOT_FACTORS
     int64_t products[ONEHOT_BLOCK];
     if (source->product != NULL) {
