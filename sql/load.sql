@@ -93,14 +93,14 @@ CREATE TABLE other (id int, j jsonb, free numeric, neg numeric(5,-2), nm name, i
 INSERT INTO other SELECT i, '{}', i, i, 'n', '1 day' FROM generate_series(1, 10) i;
 VACUUM other;
 SELECT rows_cached, columns_cached FROM tqp.load('other');
-SELECT tqp.load('other', '{id,j}');
+SELECT tqp.load('other', '{id,free}');
 SELECT tqp.load('other', '{free}');
 
 -- refusals
 \set VERBOSITY sqlstate
 SELECT tqp.load('kinds', '{id,nosuch}');
 SELECT tqp.load('pg_class');
-SELECT tqp.load('other', '{j}');
+SELECT tqp.load('other', '{neg}');
 \set VERBOSITY default
 SELECT tqp.load('kinds', '{id,nosuch}');
 SELECT tqp.load('kinds', '{"ID"}');

@@ -15,9 +15,17 @@
 
 /*
  * The engine's type of a PostgreSQL type; false (with a static reason) when there is none.  typmod
- * decides the scale of numeric (none: not representable) and is ignored otherwise.
+ * decides the scale of numeric (none: not representable) and is ignored otherwise.  A domain has
+ * its base type's; any other type of values that tuples store is BYTES.
  */
 extern bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, const char **reason);
+
+/*
+ * Does the engine's equality, or order, of values of this type agree with PostgreSQL's?  A type
+ * that is carried as its bytes mostly has neither.
+ */
+extern bool tqp_pg_comparable(Oid typid);
+extern bool tqp_pg_ordered(Oid typid);
 
 /* Is this a relation whose cache could be valid (ordinary permanent heap, not a catalog, ...)? */
 extern bool tqp_cache_relation_ok(Relation rel, const char **reason);

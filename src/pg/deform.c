@@ -66,6 +66,7 @@ TqpDeformer *tqp_deform_make(TupleDesc desc, int ncolumns, const AttrNumber *att
         c->source = i;
         c->kind = types[i].kind;
         c->scale = types[i].scale;
+        c->len = TupleDescAttr(desc, c->att)->attlen;
         c->missing = missing_value(desc, TupleDescAttr(desc, c->att));
         d->natts = Max(d->natts, attnums[i]);
     }

@@ -24,6 +24,7 @@ typedef struct TqpDeformColumn {
     int source; /* index in the caller's attnums, and so in stages */
     TqpTypeKind kind;
     int32 scale;
+    int16 len;           /* attlen */
     const char *missing; /* value of tuples that are older than the column; NULL: null */
 } TqpDeformColumn;
 

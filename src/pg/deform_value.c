@@ -252,6 +252,9 @@ void tqp_deform_value(const TqpDeformColumn *column, const char *p, TqpStage *st
         tqp_stage_float(stage, load_double(p));
         break;
     default:
-        stage_varlena(column, p, stage, host);
+        if (column->len > 0)
+            tqp_stage_text(stage, p, (uint32)column->len);
+        else
+            stage_varlena(column, p, stage, host);
     }
 }

@@ -15,6 +15,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "pg/cache.h"
 #include "pg/lower.h"
 
 typedef enum Finish { PLAIN, AVERAGE } Finish;
@@ -161,6 +162,13 @@ static bool supported(TqpLowering *l, const Aggref *a, const struct Entry *entry
     return false;
 }
 
+static bool distinct_arg(TqpLowering *l, const Aggref *a) {
+    Oid type = exprType((Node *)((TargetEntry *)linitial(a->args))->expr);
+    if (!tqp_pg_comparable(type))
+        tqp_lower_fail(l, "equality of type %s", format_type_be(type));
+    return tqp_pg_comparable(type);
+}
+
 static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
     const struct Entry *entry = find_entry(a->aggfnoid);
     TqpType type;
@@ -169,7 +177,7 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
     TqpAgg agg = {.func = entry->func, .distinct = a->aggdistinct != NIL};
     if (!a->aggstar) {
         agg.arg = tqp_lower_expr(l, (Node *)((TargetEntry *)linitial(a->args))->expr);
-        if (agg.arg == NULL)
+        if (agg.arg == NULL || (agg.distinct && !distinct_arg(l, a)))
             return false;
         if ((entry->func == TQP_AGG_MIN || entry->func == TQP_AGG_MAX) &&
             tqp_type_class(agg.arg->type.kind) == TQP_CLASS_TEXT) {
@@ -198,9 +206,12 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
 /* Equality of the type's default operator class: what the engine groups by. */
 static bool default_equality(TqpLowering *l, const SortGroupClause *clause, Node *expr) {
     TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR);
-    if (entry->eq_opr == clause->eqop)
+    if (!tqp_pg_comparable(exprType(expr)))
+        tqp_lower_fail(l, "equality of type %s", format_type_be(exprType(expr)));
+    else if (entry->eq_opr != clause->eqop)
+        tqp_lower_fail(l, "grouping by another operator than the type's own");
+    else
         return true;
-    tqp_lower_fail(l, "grouping by another operator than the type's own");
     return false;
 }
 

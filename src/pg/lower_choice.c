@@ -6,6 +6,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "pg/cache.h"
 #include "pg/lower.h"
 
 const TqpExpr *tqp_lower_nullif(TqpLowering *l, Node *node) {
@@ -121,6 +122,8 @@ static const TqpExpr *lower_bool_minmax(TqpLowering *l, TqpOp op, List *nodes) {
 
 const TqpExpr *tqp_lower_minmax(TqpLowering *l, Node *node) {
     const MinMaxExpr *m = (const MinMaxExpr *)node;
+    if (!tqp_pg_ordered(m->minmaxtype))
+        return tqp_lower_fail(l, "order of type %s", format_type_be(m->minmaxtype));
     TqpOp op = m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST;
     return m->minmaxtype == BOOLOID ? lower_bool_minmax(l, op, m->args)
                                     : lower_choice(l, op, m->args, m->inputcollid);

@@ -50,6 +50,10 @@ bool tqp_lower_is_constant(Node *node) {
 bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type) {
     const char *reason = "text without a collation";
     Oid typid = kind == TQP_TYPE_BPCHAR ? BPCHAROID : TEXTOID;
+    if (kind == TQP_TYPE_BYTES) {
+        *type = (TqpType){.kind = kind};
+        return true;
+    }
     if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
         reason = "nondeterministic collation";
     else if (OidIsValid(collation) && tqp_pg_type(typid, -1, collation, type, &reason))
@@ -124,6 +128,8 @@ static const TqpExpr *lower_const(TqpLowering *l, Node *node) {
     } else if (!node_type(l, node, &type)) {
         return NULL;
     }
+    if (type.kind == TQP_TYPE_BYTES && !c->constisnull) /* may hold what the IR's text cannot */
+        return tqp_lower_param(l, node, type, TQP_ROUND_EXACT);
     if (!c->constisnull &&
         !tqp_value_from_datum(l->arena, c->constvalue, c->consttype, type, TQP_ROUND_EXACT, &value))
         return tqp_lower_fail(l, "constant of type %s", format_type_be(c->consttype));
@@ -266,7 +272,7 @@ static bool is_varlena_text(Oid type) {
 
 static const TqpExpr *lower_relabel(TqpLowering *l, Node *node) {
     const RelabelType *r = (const RelabelType *)node;
-    Oid from = exprType((Node *)r->arg);
+    Oid from = getBaseType(exprType((Node *)r->arg));
     if (from != r->resulttype && !(is_varlena_text(from) && is_varlena_text(r->resulttype)))
         return tqp_lower_fail(l, "cast from %s to %s", format_type_be(from),
                               format_type_be(r->resulttype));

@@ -10,9 +10,11 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "pg/cache.h"
 #include "pg/lower.h"
 
 static TargetEntry *add_tail_target(TqpPlan *plan, Node *expr, bool junk) {
@@ -55,6 +57,10 @@ static bool lower_targets(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
 bool tqp_lower_direction(TqpLowering *l, const SortGroupClause *clause, Node *expr,
                          TqpSortKey *key) {
     TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
+    if (!tqp_pg_ordered(exprType(expr))) {
+        tqp_lower_fail(l, "order of type %s", format_type_be(exprType(expr)));
+        return false;
+    }
     if (clause->sortop != entry->lt_opr && clause->sortop != entry->gt_opr) {
         tqp_lower_fail(l, "ORDER BY USING another operator than the type's own");
         return false;
@@ -201,7 +207,8 @@ static bool lower_distinct(TqpLowering *l, TqpQueryParts *parts) {
     foreach (lc, l->query->distinctClause) {
         SortGroupClause *clause = lfirst(lc);
         Node *expr = get_sortgroupclause_expr(clause, l->query->targetList);
-        if (lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
+        if (!tqp_pg_comparable(exprType(expr)) ||
+            lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
             tqp_lower_fail(l, "DISTINCT by another operator than the type's own");
             return false;
         }

@@ -60,14 +60,17 @@ static TqpVarColumn *used_column(TableScan *s, Form_pg_attribute att) {
     return c;
 }
 
-/* A scan needs a column to know its rows by: the first that the cache can hold. */
+/* A scan needs a column to know its rows by: one of few bytes if there is any that the cache holds.
+ */
 static bool ensure_column(TableScan *s, TupleDesc desc) {
     const char *reason;
     TqpType type;
-    for (int i = 0; i < desc->natts && s->ncolumns == 0; i++)
-        if (!TupleDescAttr(desc, i)->attisdropped &&
-            column_type(TupleDescAttr(desc, i), &type, &reason))
-            add_column(s, TupleDescAttr(desc, i), type);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < desc->natts && s->ncolumns == 0; i++)
+            if (!TupleDescAttr(desc, i)->attisdropped &&
+                column_type(TupleDescAttr(desc, i), &type, &reason) &&
+                (pass > 0 || type.kind != TQP_TYPE_BYTES))
+                add_column(s, TupleDescAttr(desc, i), type);
     if (s->ncolumns == 0)
         tqp_lower_fail(s->l, "no column that the cache can hold");
     return s->ncolumns > 0;

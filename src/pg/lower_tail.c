@@ -38,8 +38,11 @@ static int add_output(TqpLowering *l, const TqpExpr *ir, Oid type, int32 typmod,
 }
 
 static int node_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) {
-    int32 typmod = width_typmod(node);
-    if (exprType(node) == BPCHAROID && typmod < (int32)VARHDRSZ) {
+    int32 typmod = width_typmod(node), width = typmod;
+    Oid type = exprType(node);
+    if (get_typtype(type) == TYPTYPE_DOMAIN)
+        type = getBaseTypeAndTypmod(type, &width);
+    if (type == BPCHAROID && width < (int32)VARHDRSZ) {
         tqp_lower_fail(l, "char of unknown width");
         return -1;
     }

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
 #include "base/bitmap.h"
@@ -20,6 +21,7 @@ struct Column {
     Convert convert;
     TqpType type;
     int32 width;    /* bpchar: characters to pad to */
+    Oid pg_type;    /* not a domain */
     Datum *by_code; /* dictionary: texts already made, 0 = not yet */
     const TqpDict *dict;
     MemoryContext cache, row;
@@ -103,6 +105,11 @@ static Datum convert_numeric(Column *c, const TqpTensor *t, uint32 row) {
     return numeric_from_wide(value, c->type.scale);
 }
 
+static Datum make_text(const Column *c, TqpView view) {
+    return c->type.kind == TQP_TYPE_BYTES ? tqp_value_carried(view, c->pg_type)
+                                          : tqp_value_text(view, c->width);
+}
+
 static uint32 tensor_code(const TqpTensor *t, uint32 row) {
     switch (t->lane) {
     case TQP_LANE_U8:
@@ -119,7 +126,7 @@ static uint32 tensor_code(const TqpTensor *t, uint32 row) {
 static Datum convert_code(Column *c, const TqpTensor *t, uint32 row) {
     uint32 code = tensor_code(t, row);
     if (t->dict->count > CACHED_CODES_MAX)
-        return tqp_value_text(tqp_dict_view(t->dict, code), c->width);
+        return make_text(c, tqp_dict_view(t->dict, code));
     if (c->dict != t->dict) {
         MemoryContext old = MemoryContextSwitchTo(c->cache);
         c->by_code = palloc0(sizeof(Datum) * ((Size)t->dict->count + 1));
@@ -128,7 +135,7 @@ static Datum convert_code(Column *c, const TqpTensor *t, uint32 row) {
     }
     if (c->by_code[code] == (Datum)0) {
         MemoryContext old = MemoryContextSwitchTo(c->cache);
-        c->by_code[code] = tqp_value_text(tqp_dict_view(t->dict, code), c->width);
+        c->by_code[code] = make_text(c, tqp_dict_view(t->dict, code));
         MemoryContextSwitchTo(old);
     }
     return c->by_code[code];
@@ -138,7 +145,7 @@ static Datum convert_text(Column *c, const TqpTensor *t, uint32 row) {
     if (t->encoding == TQP_ENC_DICT)
         return convert_code(c, t, row);
     uint32 from = t->offsets[row];
-    return tqp_value_text(tqp_view(t->bytes + from, t->offsets[row + 1] - from), c->width);
+    return make_text(c, tqp_view(t->bytes + from, t->offsets[row + 1] - from));
 }
 
 static const struct {
@@ -151,6 +158,20 @@ static const struct {
     {TIMESTAMPOID, convert_int8},  {TIMESTAMPTZOID, convert_int8}, {TEXTOID, convert_text},
     {VARCHAROID, convert_text},    {BPCHAROID, convert_text},
 };
+
+static void choose_converter(Column *c, Oid type, int32 typmod) {
+    if (get_typtype(type) == TYPTYPE_DOMAIN)
+        type = getBaseTypeAndTypmod(type, &typmod);
+    c->pg_type = type;
+    c->width = type == BPCHAROID ? typmod - (int32)VARHDRSZ : 0;
+    if (c->type.kind == TQP_TYPE_BYTES)
+        c->convert = convert_text;
+    for (size_t i = 0; i < lengthof(converters); i++)
+        if (converters[i].type == type)
+            c->convert = converters[i].convert;
+    if (c->convert == NULL)
+        elog(ERROR, "tqp: no converter for type %u", type);
+}
 
 TqpResultReader *tqp_result_reader(const TqpResult *result, List *columns) {
     TqpResultReader *r = palloc0(sizeof(*r));
@@ -166,12 +187,7 @@ TqpResultReader *tqp_result_reader(const TqpResult *result, List *columns) {
         Column *c = &r->columns[foreach_current_index(lc)];
         c->type = result->rel.columns[foreach_current_index(lc)].type;
         c->cache = r->cache;
-        c->width = var->vartype == BPCHAROID ? var->vartypmod - (int32)VARHDRSZ : 0;
-        for (size_t i = 0; i < lengthof(converters); i++)
-            if (converters[i].type == var->vartype)
-                c->convert = converters[i].convert;
-        if (c->convert == NULL)
-            elog(ERROR, "tqp: no converter for type %u", var->vartype);
+        choose_converter(c, var->vartype, var->vartypmod);
     }
     tqp_result_rewind(r);
     return r;

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
@@ -135,8 +136,34 @@ static bool engine_collation(Oid collation, uint32 *engine, const char **reason)
     return true;
 }
 
+/* Types that are stored in tuples as they are; cstring and pseudo-types are not. */
+static bool is_carried(Oid typid) {
+    char kind = get_typtype(typid);
+    return typid != NUMERICOID && get_typlen(typid) != -2 &&
+           (kind == TYPTYPE_BASE || kind == TYPTYPE_ENUM || kind == TYPTYPE_COMPOSITE ||
+            kind == TYPTYPE_RANGE || kind == TYPTYPE_MULTIRANGE);
+}
+
+static bool has_kind(Oid typid) {
+    for (size_t i = 0; i < lengthof(simple_types); i++)
+        if (simple_types[i].oid == typid)
+            return true;
+    return false;
+}
+
+bool tqp_pg_ordered(Oid typid) {
+    typid = getBaseType(typid);
+    return typid == UUIDOID || typid == BYTEAOID || has_kind(typid);
+}
+
+bool tqp_pg_comparable(Oid typid) {
+    return tqp_pg_ordered(typid) || get_typtype(getBaseType(typid)) == TYPTYPE_ENUM;
+}
+
 bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, const char **reason) {
     memset(type, 0, sizeof(*type));
+    if (get_typtype(typid) == TYPTYPE_DOMAIN)
+        typid = getBaseTypeAndTypmod(typid, &typmod);
     for (size_t i = 0; i < lengthof(simple_types); i++) {
         if (simple_types[i].oid != typid)
             continue;
@@ -148,7 +175,8 @@ bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, const ch
         return true;
     }
     *reason = "type without a representation in the cache";
-    return false;
+    type->kind = TQP_TYPE_BYTES;
+    return is_carried(typid);
 }
 
 int tqp_pg_compare_text(void *host, uint32 collation, TqpView a, TqpView b) {

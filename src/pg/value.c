@@ -3,11 +3,13 @@
  */
 #include "postgres.h"
 
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "pg/value.h"
@@ -115,6 +117,31 @@ static bool from_text(TqpArena *arena, Datum datum, TqpType type, TqpValue *valu
     return true;
 }
 
+/* The bytes that a tuple would store. */
+static bool from_carried(TqpArena *arena, Datum datum, Oid typid, TqpValue *value) {
+    char bytes[sizeof(Datum)];
+    const char *data = DatumGetPointer(datum);
+    int16 typlen;
+    bool byval;
+    size_t len;
+    get_typlenbyval(typid, &typlen, &byval);
+    if (byval) {
+        store_att_byval(bytes, datum, typlen);
+        data = bytes;
+        len = (size_t)typlen;
+    } else if (typlen > 0) {
+        len = (size_t)typlen;
+    } else {
+        struct varlena *v = PG_DETOAST_DATUM_PACKED(datum);
+        data = VARDATA_ANY(v);
+        len = VARSIZE_ANY_EXHDR(v);
+    }
+    char *copy = tqp_arena_strndup(arena, data, len);
+    if (copy != NULL)
+        value->s = tqp_view(copy, (uint32_t)len);
+    return copy != NULL;
+}
+
 static bool from_integer(int64 i, TqpType type, TqpValue *value) {
     TqpInt128 min, max;
     if (type.kind != TQP_TYPE_I16 && type.kind != TQP_TYPE_I32 && type.kind != TQP_TYPE_I64)
@@ -127,6 +154,7 @@ static bool from_integer(int64 i, TqpType type, TqpValue *value) {
 bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpType type,
                           TqpRounding rounding, TqpValue *value) {
     *value = (TqpValue){0};
+    typid = getBaseType(typid);
     switch (typid) {
     case BOOLOID:
         value->b = DatumGetBool(datum);
@@ -159,7 +187,7 @@ bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpType type,
     case BPCHAROID:
         return from_text(arena, datum, type, value);
     default:
-        return false;
+        return type.kind == TQP_TYPE_BYTES && from_carried(arena, datum, typid, value);
     }
 }
 
@@ -173,7 +201,22 @@ Datum tqp_value_text(TqpView view, int32 width) {
     return PointerGetDatum(t);
 }
 
+Datum tqp_value_carried(TqpView view, Oid typid) {
+    int16 len;
+    bool byval;
+    Datum aligned = 0;
+    get_typlenbyval(getBaseType(typid), &len, &byval);
+    if (len < 0)
+        return tqp_value_text(view, 0);
+    if (!byval)
+        return PointerGetDatum(memcpy(palloc(view.len), view.data, view.len));
+    memcpy(&aligned, view.data, view.len);
+    return fetch_att(&aligned, true, len);
+}
+
 Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod) {
+    if (get_typtype(typid) == TYPTYPE_DOMAIN)
+        typid = getBaseTypeAndTypmod(typid, &typmod);
     switch (typid) {
     case INT2OID:
         return Int16GetDatum((int16)value->i);
@@ -186,6 +229,6 @@ Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod) {
     case VARCHAROID:
         return tqp_value_text(value->s, 0);
     default:
-        elog(ERROR, "tqp: no converter for type %u", typid);
+        return tqp_value_carried(value->s, typid);
     }
 }

@@ -17,12 +17,15 @@ extern bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpTyp
                                  TqpRounding rounding, TqpValue *value);
 
 /*
- * The other way, for text and integers that are not NULL; palloc'd.  typmod: of bpchar the width to
- * pad to.
+ * The other way, for text, carried types and integers that are not NULL; palloc'd.  typmod: of
+ * bpchar the width to pad to.
  */
 extern Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod);
 /* Varlena text of a string, padded with blanks to `width` characters (0: as it is); palloc'd. */
 extern Datum tqp_value_text(TqpView view, int32 width);
+
+/* A value of a type that is carried as its bytes; palloc'd where it is passed by reference. */
+extern Datum tqp_value_carried(TqpView view, Oid typid);
 
 /* Display scale of a finite numeric; false for NaN and infinities. */
 extern bool tqp_value_numeric_scale(Numeric number, int32 *scale);

@@ -13,6 +13,7 @@
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -56,6 +57,14 @@ static bool same_numeric(Datum value, const TqpValue *cached) {
 }
 
 static bool same_text(const Check *check, Datum value, const TqpValue *cached) {
+    int16 typlen = check->att->attlen;
+    char bytes[sizeof(Datum)];
+    if (typlen > 0) {
+        const char *fixed = check->att->attbyval ? bytes : DatumGetPointer(value);
+        if (check->att->attbyval)
+            store_att_byval(bytes, value, typlen);
+        return cached->s.len == (uint32_t)typlen && memcmp(fixed, cached->s.data, typlen) == 0;
+    }
     text *t = DatumGetTextPP(value);
     const char *data = VARDATA_ANY(t);
     size_t len = VARSIZE_ANY_EXHDR(t);
@@ -66,7 +75,7 @@ static bool same_text(const Check *check, Datum value, const TqpValue *cached) {
 }
 
 static bool same_value(const Check *check, Datum value, const TqpValue *cached) {
-    switch (check->att->atttypid) {
+    switch (getBaseType(check->att->atttypid)) {
     case BOOLOID:
         return DatumGetBool(value) == cached->b;
     case INT2OID:
