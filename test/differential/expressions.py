@@ -161,7 +161,11 @@ class Expressions:
             options += [f"({c.name} + 7)", f"({c.name} - date '1995-01-01')"]
         else:
             unit = rng.choice(["month", "year", "day", "hour", "minute", "week", "quarter"])
-            options += [f"date_trunc('{unit}', {c.name})", f"{c.name}::date"]
+            options += [f"date_trunc('{unit}', {c.name})", f"{c.name}::date", f"{c.name}::time",
+                        f"to_char({c.name}::date, 'YYYY-MM')"]
+        if c.kind == "timestamptz":
+            zone = rng.choice(["UTC", "Europe/Berlin", "America/St_Johns", "EST"])
+            options += [f"({c.name} AT TIME ZONE '{zone}')", f"({c.name} + interval '90 minutes')"]
         return rng.choice(options)
 
     def text(self):
@@ -172,7 +176,8 @@ class Expressions:
         c = rng.choice(columns).name
         return rng.choice([f"substring({c}, 1, 2)", f"coalesce({c}, 'none')", f"upper({c})",
                            f"substr({c}, 2)", f"({c} || '!')", f"lower({c})", f"left({c}, 3)",
-                           f"nullif({c}, '')"])
+                           f"nullif({c}, '')", f"md5({c})", f"substring({c} from '[a-m]+')",
+                           f"initcap(reverse({c}))"])
 
     def labels(self):
         """A CASE that sorts rows into a few classes."""
@@ -226,7 +231,8 @@ class Expressions:
         """Tests of a boolean column."""
         return self.rng.choice([column.name, f"NOT {column.name}", f"{column.name} IS TRUE",
                                 f"{column.name} IS NOT FALSE", f"{column.name} IS UNKNOWN",
-                                f"{column.name} = {self.sample(column)}"])
+                                f"{column.name} {self.rng.choice(COMPARISONS)} {self.sample(column)}",
+                                f"{column.name} < ({self.predicate(0)})"])
 
     def text_predicate(self, column):
         """LIKE and friends."""
@@ -235,7 +241,9 @@ class Expressions:
         pattern = self.constant("text", lambda: text_literal(rng.choice(PATTERNS)))
         operator = rng.choice(["LIKE", "LIKE", "NOT LIKE"])
         collate = rng.choice(["", "", "", ' COLLATE "C"'])
+        expression = text_literal(rng.choice(["^a", "b.*[0-9]$", "(x|y)+", "é", "^$", "[[:space:]]"]))
         return rng.choice([f"{name} {operator} {pattern}", f"{name} {operator} {pattern}",
+                           f"{name} ILIKE {pattern}", f"{name} {rng.choice(['~', '!~*'])} {expression}",
                            f"{name} LIKE '%x!%%' ESCAPE '!'",
                            f"{name} IN ({', '.join(self.constants(column, 3))})",
                            f"{name} = {self.sample(column)}",
