@@ -203,6 +203,9 @@ extern bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs,
                             const TqpExpr **scales);
 /* The scale where e is not NULL, else NULL: an aggregate's argument. */
 extern const TqpExpr *tqp_lower_scale_seen(TqpLowering *l, const TqpExpr *e);
+/* Where the scale is one of two: is it the higher, and e not NULL?  Else NULL. */
+extern const TqpExpr *tqp_lower_high_scale(TqpLowering *l, const TqpExpr *e, int32 *low,
+                                           int32 *high);
 /* One number that orders by value, then scale, for MIN and MAX; and the way back. */
 extern const TqpExpr *tqp_lower_with_scale(TqpLowering *l, const TqpExpr *e);
 extern const TqpExpr *tqp_lower_split_scale(TqpLowering *l, const TqpExpr *packed, TqpType type);

@@ -98,13 +98,29 @@ static const TqpExpr *squares_of(TqpLowering *l, const TqpExpr *x) {
     return tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, scaled, scaled);
 }
 
-/* max(scale) over the rows that the aggregate takes; NULL when e has one scale. */
+/*
+ * The greatest scale over the rows that the aggregate takes; NULL when e has one scale.  Among two
+ * a count of the rows of the higher tells, which costs less than max().
+ */
 static const TqpExpr *scale_column(TqpLowering *l, uint32_t nkeys, const TqpExpr *e,
                                    const TqpExpr *filter) {
+    TqpType type_i32 = {.kind = TQP_TYPE_I32}, type_bool = {.kind = TQP_TYPE_BOOL};
+    int32 low, high;
     if (e == NULL || tqp_lower_scale(l, e) == NULL)
         return NULL;
-    TqpAgg agg = {.func = TQP_AGG_MAX, .arg = tqp_lower_scale_seen(l, e), .filter = filter};
-    return agg_column(l, nkeys, agg);
+    const TqpExpr *is_high = tqp_lower_high_scale(l, e, &low, &high);
+    TqpAgg agg = {.func = TQP_AGG_COUNT_STAR, .filter = is_high};
+    if (is_high == NULL) {
+        agg = (TqpAgg){TQP_AGG_MAX, .arg = tqp_lower_scale_seen(l, e), .filter = filter};
+        return agg_column(l, nkeys, agg);
+    }
+    if (filter != NULL)
+        agg.filter = tqp_ir_call2(l->arena, TQP_OP_AND, type_bool, filter, is_high);
+    const TqpExpr *args[3] = {
+        tqp_ir_call2(l->arena, TQP_OP_GT, type_bool, agg_column(l, nkeys, agg),
+                     tqp_ir_const_int(l->arena, (TqpType){.kind = TQP_TYPE_I64}, 0)),
+        tqp_ir_const_int(l->arena, type_i32, high), tqp_ir_const_int(l->arena, type_i32, low)};
+    return tqp_ir_call(l->arena, TQP_OP_CASE, type_i32, 3, args);
 }
 
 /*

@@ -14,6 +14,7 @@ typedef struct Scaled {
 } Scaled;
 
 static const TqpType type_i32 = {.kind = TQP_TYPE_I32};
+static const TqpType type_bool = {.kind = TQP_TYPE_BOOL};
 
 const TqpExpr *tqp_lower_scale(const TqpLowering *l, const TqpExpr *e) {
     ListCell *lc;
@@ -87,7 +88,6 @@ bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs, const Tq
 /* PostgreSQL keeps the first of equal values (execExprInterp.c). */
 static const TqpExpr *extreme_scale(TqpLowering *l, TqpOp op, uint32_t n, const TqpExpr **args,
                                     const TqpExpr **scales) {
-    TqpType type_bool = {.kind = TQP_TYPE_BOOL};
     const TqpExpr *best = args[0], *scale = scales[0];
     for (uint32_t i = 1; i < n; i++) {
         const TqpExpr *so_far[2] = {best, args[i]};
@@ -104,7 +104,6 @@ static const TqpExpr *extreme_scale(TqpLowering *l, TqpOp op, uint32_t n, const 
 
 static const TqpExpr *coalesce_scale(TqpLowering *l, uint32_t n, const TqpExpr **args,
                                      const TqpExpr **scales) {
-    TqpType type_bool = {.kind = TQP_TYPE_BOOL};
     const TqpExpr *scale = scales[n - 1];
     for (uint32_t i = n - 1; i-- > 0;) {
         const TqpExpr *chosen[3] = {tqp_ir_call1(l->arena, TQP_OP_IS_NULL, type_bool, args[i]),
@@ -123,10 +122,52 @@ const TqpExpr *tqp_lower_choice_scale(TqpLowering *l, TqpOp op, uint32_t n, cons
 }
 
 const TqpExpr *tqp_lower_scale_seen(TqpLowering *l, const TqpExpr *e) {
-    TqpType type_bool = {.kind = TQP_TYPE_BOOL};
     const TqpExpr *args[3] = {tqp_ir_call1(l->arena, TQP_OP_IS_NULL, type_bool, e),
                               tqp_ir_const_null(l->arena, type_i32), scale_of(l, e)};
     return tqp_ir_call(l->arena, TQP_OP_CASE, type_i32, 3, args);
+}
+
+/* Do the constants that a scale chooses among lie in {*low, *high}?  Both are -1 at first. */
+static bool find_two(const TqpExpr *scale, TqpInt128 *low, TqpInt128 *high) {
+    if (scale->op == TQP_OP_CASE) {
+        bool ok = find_two(scale->args[scale->nargs - 1], low, high);
+        for (uint32_t i = 1; ok && i < scale->nargs; i += 2)
+            ok = find_two(scale->args[i], low, high);
+        return ok;
+    }
+    if (scale->op != TQP_OP_CONST)
+        return false;
+    TqpInt128 v = scale->value.i;
+    if (*low < 0) {
+        *low = *high = v;
+    } else if (*low == *high) {
+        *low = Min(*low, v);
+        *high = Max(*high, v);
+    }
+    return v == *low || v == *high;
+}
+
+static const TqpExpr *is_scale(TqpLowering *l, const TqpExpr *scale, TqpInt128 value) {
+    if (scale->op == TQP_OP_CONST)
+        return tqp_ir_const_bool(l->arena, scale->value.i == value);
+    const TqpExpr **args = palloc(sizeof(*args) * scale->nargs);
+    for (uint32_t i = 0; i < scale->nargs; i++)
+        args[i] = i % 2 == 0 && i + 1 < scale->nargs ? scale->args[i]
+                                                     : is_scale(l, scale->args[i], value);
+    return tqp_ir_call(l->arena, TQP_OP_CASE, type_bool, scale->nargs, args);
+}
+
+const TqpExpr *tqp_lower_high_scale(TqpLowering *l, const TqpExpr *e, int32 *low, int32 *high) {
+    const TqpExpr *scale = tqp_lower_scale(l, e);
+    TqpInt128 least = -1, greatest = -1;
+    if (!find_two(scale, &least, &greatest))
+        return NULL;
+    *low = (int32)least;
+    *high = (int32)greatest;
+    const TqpExpr *null = tqp_ir_call1(l->arena, TQP_OP_IS_NULL, type_bool, e);
+    const TqpExpr *args[3] = {null, tqp_ir_const_bool(l->arena, false),
+                              is_scale(l, scale, greatest)};
+    return tqp_ir_call(l->arena, TQP_OP_CASE, type_bool, 3, args);
 }
 
 /* Room below the value's own digits for its scale, which is less than half a unit of them. */
