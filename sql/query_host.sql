@@ -57,3 +57,14 @@ DROP TABLE host_wide;
 DROP FUNCTION host_stable, host_immutable;
 REVOKE ALL ON q_all FROM regress_tqp_host;
 DROP ROLE regress_tqp_host;
+-- rows that are hidden are not met by functions that could tell of them
+CREATE ROLE regress_tqp_host;
+CREATE TABLE host_hidden AS SELECT i, CASE WHEN i = 7 THEN 'secret' ELSE i::text END AS s FROM generate_series(1, 10) i;
+ALTER TABLE host_hidden ENABLE ROW LEVEL SECURITY;
+CREATE POLICY but_seven ON host_hidden USING (i <> 7);
+GRANT SELECT ON host_hidden TO regress_tqp_host;
+SET ROLE regress_tqp_host;
+SELECT same('SELECT sum(s::int) FROM host_hidden');
+RESET ROLE;
+DROP TABLE host_hidden;
+DROP ROLE regress_tqp_host;

@@ -19,6 +19,7 @@
 typedef struct Search {
     Var *var; /* the one column that was met */
     bool refused;
+    bool secured; /* some rows are hidden from the caller */
 } Search;
 
 /*
@@ -27,7 +28,8 @@ typedef struct Search {
  */
 static bool has_effects(Oid funcid, void *context) {
     char volatility = func_volatile(funcid);
-    (void)context;
+    if (((const Search *)context)->secured && !get_func_leakproof(funcid))
+        return true; /* the reason of a replay would show what the function met */
     return volatility == PROVOLATILE_VOLATILE ||
            (volatility == PROVOLATILE_STABLE && funcid >= FirstNormalObjectId);
 }
@@ -53,9 +55,19 @@ static bool search(Node *node, void *context) {
         s->refused = true;
         return true;
     default:
-        s->refused = check_functions_in_node(node, has_effects, NULL);
+        s->refused = check_functions_in_node(node, has_effects, s);
         return s->refused || expression_tree_walker(node, search, context);
     }
+}
+
+static bool hides_rows(const Query *query) {
+    ListCell *lc;
+    foreach (lc, query->rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (rte->securityQuals != NIL || rte->security_barrier)
+            return true;
+    }
+    return query->hasRowSecurity;
 }
 
 /* Types of a column that often has few values; the binder sees how many. */
@@ -103,7 +115,7 @@ static const TqpExpr *with_null(TqpLowering *l, Node *node, Var *var, const TqpE
 
 const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {
     const char *reason = l->reason; /* why the IR lacks it */
-    Search s = {0};
+    Search s = {.secured = hides_rows(l->query)};
     TqpType type;
     if (l->no_host || l->grouped || IsA(node, Var) || expression_returns_set(node) ||
         search(node, &s) || s.var == NULL || !result_type(node, &type))
