@@ -43,3 +43,18 @@ SELECT lowers('SELECT (SELECT count(*) FROM q_all)');
 
 SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FROM q_few f WHERE f.id = a.id)', 'lowered');
 SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k) FROM q_few f; -- more than one row
+
+-- avg() and numeric division below the top of a query
+SELECT lowers('SELECT x.k, x.a FROM (SELECT k, avg(n) AS a FROM q_all GROUP BY k) x WHERE x.a > 100 ORDER BY 1');
+SELECT same('SELECT x.k, x.a, x.b, x.c, x.d FROM (SELECT k, avg(n) AS a, avg(i4) AS b, avg(f8) AS c, avg(i8) AS d FROM q_all GROUP BY k) x ORDER BY 1');
+SELECT same('SELECT x.a FROM (SELECT avg(n) AS a, avg(i2) AS b FROM q_all WHERE id < 0) x WHERE x.b IS NULL');
+SELECT same('SELECT max(a), min(a), sum(a) FROM (SELECT v, avg(n) AS a FROM q_all GROUP BY v) x');
+SELECT same('SELECT k, sum(n / k) FROM q_all WHERE k > 0 AND n / k > 3.5 GROUP BY k ORDER BY k');
+SELECT same('SELECT id, x.q, x.r FROM (SELECT id, n / (k + 1) AS q, (n + 301) / (n0 + 0.001) AS r FROM q_all WHERE n IS NOT NULL) x ORDER BY id');
+SELECT same('SELECT x.q FROM (SELECT k, n / nullif(k, 0)::numeric AS q FROM q_all) x WHERE x.q < 1');
+SELECT same('SELECT x.q FROM (SELECT nw / 0.000007 AS q FROM q_all WHERE id < 20) x ORDER BY 1');
+SELECT same('SELECT x.q FROM (SELECT 0.0000001 / nw AS q FROM q_all WHERE nw > 0 AND id < 20) x');
+SELECT same('SELECT count(*) FROM (SELECT v, avg(n) AS a FROM q_all GROUP BY v) x WHERE x.a * 2 > 370.0000000000001');
+SET tqp.force = on;
+SELECT count(*) FROM (SELECT n / k AS q FROM q_all) x WHERE x.q > 3; -- division by zero
+RESET tqp.force;

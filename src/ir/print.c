@@ -68,7 +68,8 @@ static void print_const(const TqpExpr *e, TqpString *out) {
 /* A type that follows from the arguments is not written. */
 static bool needs_type(const TqpExpr *e) {
     TqpType derived = {0};
-    if (e->op == TQP_OP_CAST || e->op == TQP_OP_EXTRACT || e->op == TQP_OP_HOST)
+    if (e->op == TQP_OP_CAST || e->op == TQP_OP_EXTRACT || e->op == TQP_OP_HOST ||
+        e->op == TQP_OP_NUM_DIV)
         return true;
     return tqp_ir_call_type(e->op, e->nargs, e->args, &derived, NULL) != TQP_OK ||
            !tqp_type_equal(derived, e->type);

@@ -154,6 +154,7 @@ static const struct {
     [TQP_OP_SUB] = {BIND_ADD, " - "},
     [TQP_OP_MUL] = {BIND_MUL, " * "},
     [TQP_OP_DIV] = {BIND_MUL, " / "},
+    [TQP_OP_NUM_DIV] = {BIND_MUL, " / "},
     [TQP_OP_MOD] = {BIND_MUL, " % "},
 };
 

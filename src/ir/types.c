@@ -113,6 +113,16 @@ static TqpStatus rule_div(const Call *c, TqpType *type) {
     return refuse(c, "arguments are neither integers nor floats");
 }
 
+static TqpStatus rule_num_div(const Call *c, TqpType *type) {
+    if (arg_type(c, 0).kind != TQP_TYPE_NUM || arg_type(c, 1).kind != TQP_TYPE_NUM)
+        return refuse(c, "arguments are not num");
+    if (c->op == TQP_OP_DIV_SCALE)
+        *type = type_i32;
+    return c->op == TQP_OP_DIV_SCALE || type->kind == TQP_TYPE_NUM
+               ? TQP_OK
+               : refuse(c, "the result is not num");
+}
+
 static TqpStatus rule_mod(const Call *c, TqpType *type) {
     TQP_TRY(same_types(c, 0));
     *type = arg_type(c, 0);
@@ -269,6 +279,8 @@ static const Rule rules[TQP_OP_COUNT] = {
     [TQP_OP_SUB] = rule_sub,
     [TQP_OP_MUL] = rule_mul,
     [TQP_OP_DIV] = rule_div,
+    [TQP_OP_NUM_DIV] = rule_num_div,
+    [TQP_OP_DIV_SCALE] = rule_num_div,
     [TQP_OP_MOD] = rule_mod,
     [TQP_OP_EQ] = rule_compare,
     [TQP_OP_NE] = rule_compare,

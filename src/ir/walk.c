@@ -189,6 +189,7 @@ static bool op_may_raise(const TqpExpr *e) {
     case TQP_OP_SUB:
     case TQP_OP_MUL:
     case TQP_OP_ADD_MONTHS:
+    case TQP_OP_NUM_DIV:
     case TQP_OP_AT_ZONE:
         return true;
     case TQP_OP_DIV:

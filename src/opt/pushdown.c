@@ -49,6 +49,8 @@ static uint32_t cost(const TqpExpr *e) {
     case TQP_OP_ADD_MONTHS:
     case TQP_OP_AT_ZONE:
     case TQP_OP_DIV:
+    case TQP_OP_NUM_DIV:
+    case TQP_OP_DIV_SCALE:
     case TQP_OP_MOD:
         return sum + 8;
     case TQP_OP_IN:

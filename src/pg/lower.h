@@ -74,6 +74,7 @@ typedef struct TqpLowering {
     List *sublinks;            /* TqpInput *: values of SubLinks, in columns of node */
     const TqpSubquery *sub;    /* what PARAM_SUBLINK parameters read; else NULL */
     uint32_t sub_first;        /* its first column in the predicate */
+    bool has_tail;             /* what stands here PostgreSQL can finish: the outermost targets */
     bool no_host;              /* what the IR lacks is better left to the tail */
     List *scales;              /* lower_scale.c: values whose display scale depends on the row */
     const TqpExpr *case_arg;   /* what CaseTestExpr stands for */
@@ -232,6 +233,10 @@ extern const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node);
 /* A strict function of one argument, applied to a narrow x that has no node. */
 extern const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from,
                                           Oid to);
+
+/* lower_divide.c: a numeric quotient with its display scale, and avg() above an aggregate */
+extern const TqpExpr *tqp_lower_quotient(TqpLowering *l, const TqpExpr *x, const TqpExpr *y);
+extern const TqpExpr *tqp_lower_average(TqpLowering *l, Node *node);
 
 /* lower_agg.c */
 extern bool tqp_lower_aggregates(TqpLowering *l);

@@ -114,6 +114,7 @@ bool tqp_lower_body(TqpLowering *l, TqpPlan *plan) {
     TqpConjuncts conjuncts = tqp_lower_order(l->query);
     if (!filter(l, conjuncts.where, &conjuncts) || !group(l))
         return false;
+    l->has_tail = plan != NULL;
     l->no_host |= plan != NULL; /* of what is left above, the tail does less */
     return filter_groups(l, plan, conjuncts.having);
 }

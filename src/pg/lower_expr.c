@@ -303,6 +303,7 @@ static const struct {
     {T_ScalarArrayOpExpr, lower_array},
     {T_RelabelType, lower_relabel},
     {T_CollateExpr, lower_collate},
+    {T_Aggref, tqp_lower_average},
     {T_SubLink, tqp_lower_sublink},
     {T_Param, tqp_lower_sublink_param},
 };
@@ -312,7 +313,6 @@ static const struct {
     NodeTag tag;
     const char *name;
 } unsupported[] = {
-    {T_Aggref, "aggregate that PostgreSQL finishes"},
     {T_CoerceViaIO, "cast through text"},
     {T_ArrayExpr, "array"},
     {T_RowExpr, "row"},

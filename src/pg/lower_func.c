@@ -79,6 +79,12 @@ static const TqpExpr *rule_numeric(TqpLowering *l, const Call *call) {
     return tqp_lower_scaled(l, tqp_ir_call(l->arena, call->op, type, n, args), scale);
 }
 
+/* The tail does it over the outermost rows. */
+static const TqpExpr *rule_num_div(TqpLowering *l, const Call *call) {
+    return l->has_tail ? not_supported(l, call)
+                       : tqp_lower_quotient(l, arg(l, call, 0), arg(l, call, 1));
+}
+
 static const TqpExpr *rule_identity(TqpLowering *l, const Call *call) {
     return arg(l, call, 0);
 }

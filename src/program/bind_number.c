@@ -142,3 +142,35 @@ TqpBound tqp_bind_op_div(TqpBinder *b, const TqpExpr *e) {
     TqpBound v = tqp_bind_int_slot(e->type, lane, 0, reg, valid, r.min, r.max);
     return tqp_bind_range_check(b, v, e->type, tqp_bind_type_limits(e->type));
 }
+
+/* |x / y| at scale `to` is at most |x| * 10^(to + scale of y - scale of x), rounded. */
+static TqpBindRange num_quotient(const TqpSlot *x, int32_t y_scale, int32_t to) {
+    TqpBindRange all = {-TQP_INT128_MAX, TQP_INT128_MAX};
+    TqpInt128 top = magnitude(x);
+    for (int32_t k = to + y_scale - x->type.scale; k > 0; k--)
+        if (__builtin_mul_overflow(top, (TqpInt128)10, &top))
+            return all;
+    return top < TQP_INT128_MAX ? (TqpBindRange){-top - 1, top + 1} : all;
+}
+
+/* PostgreSQL's numeric quotient, or its display scale. */
+TqpBound tqp_bind_op_num_div(TqpBinder *b, const TqpExpr *e) {
+    bool scale = e->op == TQP_OP_DIV_SCALE;
+    TqpBound x = tqp_bind_expr(b, e->args[0]);
+    TqpBound y = tqp_bind_expr(b, e->args[1]);
+    if (tqp_bind_is_null(&x) || tqp_bind_is_null(&y))
+        return tqp_bind_null(e->type);
+    uint16_t valid = tqp_bind_mask_and(b, x.s.valid, y.s.valid);
+    TqpStep step = tqp_bind_step(scale ? TQP_STEP_NUM_DIV_SCALE : TQP_STEP_NUM_DIV, TQP_LANE_I128);
+    step.imm[0].i = e->args[0]->type.scale;
+    step.imm[1].i = e->args[1]->type.scale;
+    step.imm[2].i = scale ? 0 : e->type.scale;
+    TqpBindRange r = num_quotient(&x.s, e->args[1]->type.scale, e->type.scale);
+    step.in[0] = tqp_bind_int_reg(b, &x, TQP_LANE_I128, 0);
+    step.in[1] = tqp_bind_int_reg(b, &y, TQP_LANE_I128, 0);
+    if (scale)
+        return tqp_bind_int_slot(e->type, TQP_LANE_I64, 0, tqp_bind_emit(b, &step, TQP_LANE_I64),
+                                 valid, 0, 1000);
+    uint16_t reg = tqp_bind_emit_raising(b, &step, TQP_LANE_I128, valid);
+    return tqp_bind_int_slot(e->type, TQP_LANE_I128, 0, reg, valid, r.min, r.max);
+}

@@ -43,6 +43,13 @@ static void prepare_positive(Case *c) {
         c->args.imm[0].i = s.i > 0 ? s.i : 1;
 }
 
+/* Of two numerics and of their quotient. */
+static void prepare_scales(Case *c) {
+    c->args.imm[0].i = random_below(&c->random, 12);
+    c->args.imm[1].i = random_below(&c->random, 12);
+    c->args.imm[2].i = 16 + random_below(&c->random, 12);
+}
+
 static void prepare_base(Case *c) {
     c->args.imm[0].i = random_below(&c->random, 1000000);
 }
@@ -482,6 +489,10 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
     [TQP_STEP_MOD_CHECK] =
         {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, NULL, restrict_divisor},
+    [TQP_STEP_NUM_DIV] =
+        {{IN_SAME, IN_SAME, IN_NONE}, OUT_SAME, ROWS_GUARDED, 2, prepare_scales, restrict_divisor},
+    [TQP_STEP_NUM_DIV_SCALE] =
+        {{IN_SAME, IN_SAME, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_scales, NULL},
     [TQP_STEP_DIV_ROUND_RI] =
         {{IN_SAME, IN_NONE, IN_NONE}, OUT_SAME, ROWS_ALL, 4, prepare_positive, NULL},
     [TQP_STEP_RANGE_CHECK] =

@@ -33,3 +33,7 @@ typedef TqpUint128 WrapI128;
 #define TEMPLATE "backend/cpu/divide.inc"
 #include "backend/cpu/each_wide.inc"
 #undef TEMPLATE
+
+#define LANE I128
+#include "backend/cpu/numeric_divide.inc"
+#undef LANE
