@@ -74,3 +74,39 @@ SELECT count(*) FROM q_few JOIN q_one USING (id); -- permission denied
 RESET ROLE;
 REVOKE ALL ON q_guarded, q_few, q_all, q_barrier FROM q_reader;
 DROP ROLE q_reader;
+
+-- Columns that depend on a grouped primary key
+SELECT lowers('SELECT f.id, f.name, f.amount, sum(a.i4) FROM q_few f JOIN q_all a ON a.k = f.k GROUP BY f.id HAVING f.amount > 5 ORDER BY f.name, f.id');
+SELECT same('SELECT id, name, count(*) FROM q_few GROUP BY id');
+SELECT lowers('SELECT f.id, (SELECT count(*) FROM q_all a WHERE a.k = f.k) FROM q_few f GROUP BY f.id');
+
+-- Partitions and inheritance: columns go by name, pruned partitions are not read.
+CREATE TABLE q_parts (id int, d date, v numeric(10,2), t text) PARTITION BY RANGE (d);
+CREATE TABLE q_parts_1 PARTITION OF q_parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE q_parts_2 (t text, gone int, v numeric(10,2), id int, d date);
+ALTER TABLE q_parts_2 DROP COLUMN gone;
+ALTER TABLE q_parts ATTACH PARTITION q_parts_2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+CREATE TABLE q_parts_3 PARTITION OF q_parts FOR VALUES FROM ('2022-01-01') TO ('2023-01-01') PARTITION BY LIST (id);
+CREATE TABLE q_parts_3a PARTITION OF q_parts_3 DEFAULT;
+INSERT INTO q_parts SELECT i, date '2020-01-01' + i, i * 0.25, 't' || i % 7 FROM generate_series(0, 1000) i;
+CREATE TABLE q_parent (id int, note text);
+CREATE TABLE q_child (extra int) INHERITS (q_parent);
+INSERT INTO q_parent SELECT i, 'p' || i FROM generate_series(1, 20) i;
+INSERT INTO q_child SELECT i, 'c' || i, i * 2 FROM generate_series(1, 30) i;
+VACUUM ANALYZE q_parts, q_parent, q_child;
+SELECT lowers('SELECT t, count(*), sum(v), max(d) FROM q_parts GROUP BY t ORDER BY t');
+SELECT lowers('SELECT p.id, f.name FROM q_parts p JOIN q_few f USING (id) WHERE p.v < 8');
+SELECT lowers('SELECT count(*), max(note) FROM q_parent');
+SELECT lowers('SELECT count(*), max(note) FROM ONLY q_parent');
+SELECT tqp.explain('SELECT sum(v) FROM q_parts WHERE d >= ''2021-01-01''', 'lowered');
+PREPARE parts AS SELECT count(*), sum(id) FROM q_parts;
+SET tqp.force = on;
+EXECUTE parts;
+EXECUTE parts;
+CREATE TABLE q_parts_4 PARTITION OF q_parts FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
+INSERT INTO q_parts VALUES (5000, '2023-05-05', 1, 'new');
+EXECUTE parts;
+ALTER TABLE q_parts DETACH PARTITION q_parts_1;
+EXECUTE parts;
+RESET tqp.force;
+DEALLOCATE parts;

@@ -58,6 +58,7 @@ typedef struct TqpSubquery {
 typedef struct TqpLowering {
     TqpArena *arena;
     ParamListInfo bound_params;
+    List *planned;      /* RangeTblEntry * of PostgreSQL's plan; NIL: not known */
     const char *reason; /* why the last thing failed; palloc'd or static */
     List *relations;    /* TqpPlanRelation *, in the order of the IR's numbers */
     List *params;       /* TqpPlanParam * */
@@ -97,8 +98,10 @@ typedef struct TqpQueryParts {
     const TqpExpr *count, *offset;
 } TqpQueryParts;
 
-/* lower_query.c.  Scribbles on the query; fills all of plan but ir and original. NULL: reason is
- * set. */
+/*
+ * lower_query.c.  Scribbles on the query; fills all of plan but ir.  plan->original, PostgreSQL's
+ * own plan, may be NULL when the query is only to be shown.  NULL: reason is set.
+ */
 extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                       TqpPlan *plan, const char **reason);
 

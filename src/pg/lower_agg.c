@@ -250,6 +250,55 @@ static void add_key_scales(TqpLowering *l) {
     }
 }
 
+static bool add_key(TqpLowering *l, Node *expr) {
+    const TqpExpr *ir = tqp_lower_expr(l, expr);
+    uint32_t index = (uint32_t)list_length(l->keys);
+    if (ir == NULL)
+        return false;
+    l->keys = lappend(l->keys, (void *)ir);
+    add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
+    return true;
+}
+
+typedef struct Dependent {
+    TqpLowering *l;
+    Index level; /* varlevelsup of the query's own columns */
+    bool failed;
+} Dependent;
+
+/*
+ * Columns that depend on a grouped primary key become keys, too: their groups are the same.
+ */
+static bool add_dependent(Node *node, void *context) {
+    Dependent *d = context;
+    if (node == NULL || d->failed || (d->level == 0 && IsA(node, Aggref)))
+        return d->failed;
+    if (d->level == 0 && already(d->l->inputs, node))
+        return false;
+    if (IsA(node, Query)) {
+        d->level++;
+        (void)query_tree_walker((Query *)node, add_dependent, context, 0);
+        d->level--;
+        return d->failed;
+    }
+    if (!IsA(node, Var))
+        return expression_tree_walker(node, add_dependent, context);
+    Var *own = (Var *)copyObject(node);
+    own->varlevelsup = 0;
+    if (((Var *)node)->varlevelsup == d->level && !already(d->l->inputs, (Node *)own))
+        d->failed = !add_key(d->l, (Node *)own);
+    return d->failed;
+}
+
+static bool add_dependents(TqpLowering *l) {
+    Dependent d = {.l = l};
+    if (l->query->constraintDeps == NIL)
+        return true;
+    (void)add_dependent((Node *)l->query->targetList, &d);
+    (void)add_dependent(l->query->havingQual, &d);
+    return !d.failed;
+}
+
 static bool collect_calls(Node *node, void *calls) {
     if (node == NULL || IsA(node, Query))
         return false;
@@ -265,15 +314,11 @@ bool tqp_lower_aggregates(TqpLowering *l) {
     foreach (lc, query->groupClause) {
         SortGroupClause *clause = lfirst(lc);
         Node *expr = get_sortgroupclause_expr(clause, query->targetList);
-        const TqpExpr *ir = tqp_lower_expr(l, expr);
-        if (ir == NULL || !default_equality(l, clause, expr))
+        if (!default_equality(l, clause, expr) || (!already(l->inputs, expr) && !add_key(l, expr)))
             return false;
-        if (already(l->inputs, expr))
-            continue;
-        uint32_t index = (uint32_t)list_length(l->keys);
-        l->keys = lappend(l->keys, (void *)ir);
-        add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
     }
+    if (!add_dependents(l))
+        return false;
     add_key_scales(l);
     List *calls = NIL;
     (void)collect_calls((Node *)query->targetList, &calls);

@@ -24,7 +24,6 @@ static const char *unsupported(const Query *q) {
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
         {q->groupingSets != NIL, "grouping sets"},
         {q->hasDistinctOn, "DISTINCT ON"},
-        {q->constraintDeps != NIL, "columns that depend on a grouped primary key"},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
         if (limits[i].found)

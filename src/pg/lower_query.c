@@ -246,7 +246,10 @@ void tqp_lower_distinct_as_groups(Query *query) {
 
 const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                TqpPlan *plan, const char **reason) {
-    TqpLowering l = {.arena = arena, .query = query, .bound_params = bound_params};
+    TqpLowering l = {.arena = arena,
+                     .query = query,
+                     .bound_params = bound_params,
+                     .planned = plan->original != NULL ? plan->original->rtable : NIL};
     TqpQueryParts parts = {0};
     const TqpNode *node = NULL;
     *reason = NULL;

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/attmap.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -120,29 +121,91 @@ static const TqpNode *add_uniques(const TableScan *s, const TqpNode *scan) {
     return n > 0 ? tqp_ir_scan_unique(s->l->arena, scan, n, uniques) : scan;
 }
 
-static const TqpNode *build_scan(TableScan *s) {
+/* A scan of rel: s->rel itself, or a child whose columns `map` finds by name. */
+static const TqpNode *build_scan(TableScan *s, Relation rel, const AttrMap *map) {
     TqpLowering *l = s->l;
     TqpPlanRelation *relation = palloc0(sizeof(*relation));
     uint32_t number = (uint32_t)list_length(l->relations);
-    relation->relid = RelationGetRelid(s->rel);
+    relation->relid = RelationGetRelid(rel);
     for (uint32_t c = 0; c < s->ncolumns; c++)
-        relation->attnums = lappend_int(relation->attnums, s->attnums[c]);
+        relation->attnums = lappend_int(
+            relation->attnums, map != NULL ? map->attnums[s->attnums[c] - 1] : s->attnums[c]);
     l->relations = lappend(l->relations, relation);
-    const TqpNode *scan = tqp_ir_scan(l->arena, number, RelationGetRelationName(s->rel),
-                                      s->ncolumns, s->names, s->types);
-    return scan != NULL ? add_uniques(s, scan) : NULL;
+    const TqpNode *scan = tqp_ir_scan(l->arena, number, RelationGetRelationName(rel), s->ncolumns,
+                                      s->names, s->types);
+    return scan != NULL && map == NULL ? add_uniques(s, scan) : scan;
+}
+
+static const TqpNode *scan_child(TableScan *s, Oid relid) {
+    const char *reason = NULL;
+    Relation rel = table_open(relid, NoLock); /* locked when it was found */
+    const TqpNode *node = NULL;
+    if (rel->rd_rel->relkind != RELKIND_RELATION)
+        s->l->reason = "partition that is not a table";
+    else if (!tqp_cache_relation_ok(rel, &reason))
+        s->l->reason = reason != NULL ? reason : "relation that is not cached";
+    else
+        node = build_scan(s, rel,
+                          build_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(s->rel)));
+    table_close(rel, NoLock);
+    return node;
+}
+
+/* Does PostgreSQL's plan read the table?  Its planner may have proved that no row is needed. */
+static bool is_planned(const TqpLowering *l, Oid relid) {
+    ListCell *lc;
+    foreach (lc, l->planned) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (rte->rtekind == RTE_RELATION && rte->relid == relid && !rte->inh)
+            return true;
+    }
+    return l->planned == NIL;
+}
+
+/* A table without rows. */
+static const TqpNode *nothing(const TableScan *s) {
+    return tqp_ir_values(s->l->arena, s->ncolumns, s->types, 0, NULL);
+}
+
+/* Balanced: the IR's depth is bounded. */
+static const TqpNode *append(TqpArena *arena, const TqpNode **nodes, int n) {
+    if (n == 1)
+        return nodes[0];
+    return tqp_ir_append(arena, append(arena, nodes, n / 2),
+                         append(arena, nodes + n / 2, n - n / 2));
+}
+
+/*
+ * A partitioned or inherited table: the rows of all tables below it, and of itself.  Whoever
+ * attaches or detaches one invalidates the plan.
+ */
+static const TqpNode *scan_children(TableScan *s) {
+    List *children = find_all_inheritors(RelationGetRelid(s->rel), AccessShareLock, NULL);
+    const TqpNode **nodes = palloc(sizeof(*nodes) * ((Size)list_length(children) + 1));
+    int n = 0;
+    ListCell *lc;
+    foreach (lc, children) {
+        if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE ||
+            !is_planned(s->l, lfirst_oid(lc)))
+            continue;
+        nodes[n] = scan_child(s, lfirst_oid(lc));
+        if (nodes[n++] == NULL)
+            return NULL;
+    }
+    return n > 0 ? append(s->l->arena, nodes, n) : nothing(s);
+}
+
+static bool has_children(const RangeTblEntry *rte) {
+    return rte->relkind == RELKIND_PARTITIONED_TABLE || (rte->inh && has_subclass(rte->relid));
 }
 
 static const char *not_scannable(const RangeTblEntry *rte, Relation rel) {
     const char *reason = NULL;
-    if (rte->relkind != RELKIND_RELATION)
-        return rte->relkind == RELKIND_PARTITIONED_TABLE ? "partitioned table"
-                                                         : "relation that is not a table";
+    if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
+        return "relation that is not a table";
     if (rte->tablesample != NULL)
         return "TABLESAMPLE";
-    if (rte->inh && has_subclass(rte->relid))
-        return "inheritance";
-    if (!tqp_cache_relation_ok(rel, &reason))
+    if (!has_children(rte) && !tqp_cache_relation_ok(rel, &reason))
         return reason != NULL ? reason : "relation that is not cached";
     return NULL;
 }
@@ -180,11 +243,10 @@ bool tqp_lower_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
     Relation rel = table_open(rte->relid, NoLock); /* locked since parse analysis */
     TableScan s = {.l = l, .rel = rel, .rtindex = rtindex};
     const char *reason = not_scannable(rte, rel);
-    bool ok = reason == NULL;
-    if (!ok)
+    if (reason != NULL)
         l->reason = reason;
-    else
-        ok = scan_columns(&s, leaf) && (leaf->node = build_scan(&s)) != NULL;
+    else if (scan_columns(&s, leaf))
+        leaf->node = has_children(rte) ? scan_children(&s) : build_scan(&s, rel, NULL);
     table_close(rel, NoLock);
-    return ok && filter_rows(l, rte->securityQuals, leaf);
+    return leaf->node != NULL && filter_rows(l, rte->securityQuals, leaf);
 }

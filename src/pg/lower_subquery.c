@@ -169,6 +169,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
                         TqpNeed need, const Bitmapset *used, TqpSubquery *out) {
     TqpLowering inner = {.arena = l->arena,
                          .bound_params = l->bound_params,
+                         .planned = l->planned,
                          .relations = l->relations,
                          .params = l->params,
                          .functions = l->functions,

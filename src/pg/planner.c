@@ -80,7 +80,6 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     CustomScan *scan = makeNode(CustomScan);
     Plan *base = &scan->scan.plan;
     const Plan *old = original->planTree;
-    plan->original = original;
     base->startup_cost = old->startup_cost;
     base->total_cost = old->total_cost;
     base->plan_rows = old->plan_rows;
@@ -135,7 +134,7 @@ static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan 
 
 static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo bound_params,
                             const char **reason) {
-    TqpPlan plan = {0};
+    TqpPlan plan = {.original = original};
     if (!lower(query, bound_params, &plan, reason))
         return NULL;
     if (place_relations(original, &plan))

@@ -18,11 +18,9 @@
 static const Oid equality_functions[] = {F_INT4EQ, F_INT8EQ,  F_INT48EQ,  F_INT84EQ,    F_INT2EQ,
                                          F_TEXTEQ, F_UUID_EQ, F_BPCHAREQ, F_NUMERIC_EQ, F_OIDEQ};
 
-/* Tables of one level of which at most one row is read, found by their primary keys. */
+/* One query level, and its tables of which one row is read, found by their primary keys. */
 typedef struct Gate {
     const Query *query;
-    List *equalities; /* OpExpr * of WHERE and ON, gathered when first asked for */
-    bool gathered;
     Bitmapset *keyed; /* rtindexes */
 } Gate;
 
@@ -31,30 +29,6 @@ static bool is_equality(const OpExpr *op) {
         if (op->opfuncid == equality_functions[i])
             return list_length(op->args) == 2;
     return false;
-}
-
-static void gather_quals(Gate *g, Node *quals) {
-    ListCell *lc;
-    if (quals == NULL)
-        return;
-    if (IsA(quals, OpExpr) && is_equality((OpExpr *)quals))
-        g->equalities = lappend(g->equalities, quals);
-    if (IsA(quals, BoolExpr) && ((BoolExpr *)quals)->boolop == AND_EXPR)
-        foreach (lc, ((BoolExpr *)quals)->args)
-            gather_quals(g, lfirst(lc));
-}
-
-static void gather_from(Gate *g, Node *item) {
-    ListCell *lc;
-    if (IsA(item, JoinExpr)) {
-        gather_from(g, ((JoinExpr *)item)->larg);
-        gather_from(g, ((JoinExpr *)item)->rarg);
-        gather_quals(g, ((JoinExpr *)item)->quals);
-    } else if (IsA(item, FromExpr)) {
-        foreach (lc, ((FromExpr *)item)->fromlist)
-            gather_from(g, lfirst(lc));
-        gather_quals(g, ((FromExpr *)item)->quals);
-    }
 }
 
 /* A constant, or a column of another level or of a table known by its key. */
@@ -71,14 +45,41 @@ static bool is_column(const Node *node, int varno, AttrNumber column) {
            var->varattno == column;
 }
 
-static bool is_keyed(const Gate *g, int varno, AttrNumber column) {
+static bool equates(const Gate *g, const OpExpr *op, int varno, AttrNumber column) {
+    if (!is_equality(op))
+        return false;
+    const Node *x = linitial(op->args), *y = lsecond(op->args);
+    return (is_column(x, varno, column) && is_single(g, y)) ||
+           (is_column(y, varno, column) && is_single(g, x));
+}
+
+/* Does a conjunct of WHERE or ON under `node` give the column a single value? */
+static bool is_keyed(const Gate *g, const Node *node, int varno, AttrNumber column) {
+    const List *list = NIL;
     ListCell *lc;
-    foreach (lc, g->equalities) {
-        const List *args = ((OpExpr *)lfirst(lc))->args;
-        if ((is_column(linitial(args), varno, column) && is_single(g, lsecond(args))) ||
-            (is_column(lsecond(args), varno, column) && is_single(g, linitial(args))))
+    if (node == NULL)
+        return false;
+    switch (nodeTag(node)) {
+    case T_OpExpr:
+        return equates(g, (const OpExpr *)node, varno, column);
+    case T_BoolExpr:
+        list = ((const BoolExpr *)node)->boolop == AND_EXPR ? ((const BoolExpr *)node)->args : NIL;
+        break;
+    case T_FromExpr:
+        if (is_keyed(g, ((const FromExpr *)node)->quals, varno, column))
             return true;
+        list = ((const FromExpr *)node)->fromlist;
+        break;
+    case T_JoinExpr:
+        return is_keyed(g, ((const JoinExpr *)node)->quals, varno, column) ||
+               is_keyed(g, ((const JoinExpr *)node)->larg, varno, column) ||
+               is_keyed(g, ((const JoinExpr *)node)->rarg, varno, column);
+    default:
+        return false;
     }
+    foreach (lc, list)
+        if (is_keyed(g, lfirst(lc), varno, column))
+            return true;
     return false;
 }
 
@@ -104,21 +105,19 @@ static bool is_user_table(const RangeTblEntry *rte) {
 static bool is_large(Relation rel) {
     double pages = rel->rd_rel->relpages, rows = rel->rd_rel->reltuples;
     return rows < 0 || /* never vacuumed: the planner looks at the file */
-           rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || /* its children have the rows */
+           rel->rd_rel->relhassubclass || /* its children have the rows */
            8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
 }
 
 /* A look-up by primary key could not reach the gate. */
-static bool reads_one_row(Gate *g, int varno, Relation rel) {
+static bool reads_one_row(const Gate *g, int varno, Relation rel) {
     AttrNumber column = key_column(rel);
-    if (!g->gathered)
-        gather_from(g, (Node *)g->query->jointree);
-    g->gathered = true;
-    return column != InvalidAttrNumber && is_keyed(g, varno, column);
+    return column != InvalidAttrNumber &&
+           is_keyed(g, (const Node *)g->query->jointree, varno, column);
 }
 
 /* Is the table large?  Sets *keyed when it is known by its key from now on. */
-static bool look_at(Gate *g, int varno, Oid relid, bool *keyed) {
+static bool look_at(const Gate *g, int varno, Oid relid, bool *keyed) {
     Relation rel = RelationIdGetRelation(relid); /* locked since parse analysis */
     if (rel == NULL)
         return false;
@@ -144,7 +143,7 @@ static bool has_large_table(const Query *q) {
             if (tqp_force)
                 return true;
             large |= look_at(&g, varno, rte->relid, &keyed);
-            if (keyed)
+            if (keyed && list_length(q->rtable) > 1)
                 g.keyed = bms_add_member(g.keyed, varno);
             progress |= keyed;
         }
