@@ -7,7 +7,7 @@ include src/extension.mk
 else
 
 EXTENSION_TARGETS = all install uninstall installcheck clean
-.PHONY: $(EXTENSION_TARGETS) help demo demo-stop bench
+.PHONY: $(EXTENSION_TARGETS) help demo demo-stop bench suites
 
 $(EXTENSION_TARGETS):
 	@$(MAKE) --no-print-directory PART=extension $@
@@ -24,6 +24,7 @@ help:
 	@echo 'make diff         differential test: N=1000 SEED=1 MODE=relational SHARE=0.5'
 	@echo 'make fuzz         libFuzzer on the IR, LIKE and the cache files: SECONDS=60 TARGET=fuzz_ir'
 	@echo 'make bench        benchmark against PostgreSQL and DuckDB: SF=1 THREADS=...'
+	@echo 'make suites       TPC-H, SSB and ClickBench, tqp off and on: SUITE=all SF=0.1 ROWS=1000000'
 	@echo 'make unit, conformance, tqp_run, style, layers, isolation, robust, sanitize;'
 	@echo '                  VARIANT=asan|tsan for the tests of the engine'
 
@@ -35,5 +36,8 @@ demo-stop:
 
 bench:
 	@bench/run.sh
+
+suites:
+	@bench/suites/run.sh
 
 endif

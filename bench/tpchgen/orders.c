@@ -1,6 +1,7 @@
 /* Rules for dates, flags and prices: TPC-H specification, 4.2.3. Days count from 1992-01-01. */
 #include "orders.h"
 
+#include "names.h"
 #include "text.h"
 
 #define COUNT(list) ((int)(sizeof(list) / sizeof((list)[0])))
@@ -13,12 +14,8 @@ enum {
     CURRENT_DAY = 1263,    /* 1995-06-17 */
 };
 
-static const char *const PRIORITIES[] = {"1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED",
-                                         "5-LOW"};
 static const char *const INSTRUCTIONS[] = {"DELIVER IN PERSON", "COLLECT COD", "NONE",
                                            "TAKE BACK RETURN"};
-static const char *const MODES[] = {"REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"};
-
 typedef struct Line {
     int64_t part;
     int64_t supplier;

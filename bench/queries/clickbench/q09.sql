@@ -1,0 +1,5 @@
+SELECT RegionID, count(DISTINCT UserID) AS u
+FROM hits
+GROUP BY RegionID
+ORDER BY u DESC
+LIMIT 10;

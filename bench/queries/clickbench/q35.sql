@@ -1,0 +1,5 @@
+SELECT 1, URL, count(*) AS c
+FROM hits
+GROUP BY 1, URL
+ORDER BY c DESC
+LIMIT 10;
