@@ -93,4 +93,4 @@ class Statement:
                 if extra:
                     return (f"rows {first + 1} to {last}: only tqp {list(extra.items())[:3]}, "
                             f"PostgreSQL could give {peers[:3]}")
-        return None if place >= len(rows) else f"more rows than PostgreSQL has: {len(rows)}"
+        return None if place >= len(rows) or not rows else f"more rows than PostgreSQL has: {len(rows)}"
