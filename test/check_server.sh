@@ -1,8 +1,8 @@
 #!/bin/bash
 # The tests that need a server: installs the extension, starts a private cluster, and runs the
 # regression tests (with the library loaded by each session, and again preloaded), the isolation
-# tests, the short robustness tests, and a short differential test.  N and SEEDS set the length of the
-# differential test.
+# tests, the short robustness tests, the suites at a small scale, and a short differential test.
+# N and SEEDS set the length of the differential test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -24,6 +24,8 @@ echo "-- isolation tests"
 test/isolation/run.sh
 echo "-- robustness tests"
 test/robust/run.sh quick
+echo "-- suites"
+TQP_SUITES_DIR=$dir SF=0.01 ROWS=20000 bench/suites/run.sh
 echo "-- differential test"
 # A short run has a share that varies; the long one of `make diff` asks for more.
 N=${N:-400} SEEDS=${SEEDS:-1 2} test/differential/run.sh -m 0.5
