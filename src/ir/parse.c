@@ -174,8 +174,7 @@ static TqpStatus parse_call(Parser *p, TqpOp op, size_t where, const TqpExpr **o
     bool has_type = at(p, TQP_TOKEN_ATOM);
     if (has_type)
         TQP_TRY(parse_type(p, &given));
-    else if (op == TQP_OP_CAST || op == TQP_OP_EXTRACT || op == TQP_OP_HOST ||
-             op == TQP_OP_NUM_DIV)
+    else if (op == TQP_OP_CAST || op == TQP_OP_EXTRACT || op == TQP_OP_HOST || op == TQP_OP_NUM_DIV)
         return syntax(p, "a type");
     TqpError why = {0};
     type = given;

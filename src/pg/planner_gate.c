@@ -104,7 +104,7 @@ static bool is_user_table(const RangeTblEntry *rte) {
  */
 static bool is_large(Relation rel) {
     double pages = rel->rd_rel->relpages, rows = rel->rd_rel->reltuples;
-    return rows < 0 || /* never vacuumed: the planner looks at the file */
+    return rows < 0 ||                    /* never vacuumed: the planner looks at the file */
            rel->rd_rel->relhassubclass || /* its children have the rows */
            8.0 * (pages * seq_page_cost + rows * cpu_tuple_cost) >= tqp_min_cost;
 }

@@ -189,7 +189,7 @@ TqpBound tqp_bind_op_neg(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_abs(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_arith(TqpBinder *b, const TqpExpr *e); /* ADD SUB MUL */
 TqpBound tqp_bind_op_num_div(TqpBinder *b, const TqpExpr *e);
-TqpBound tqp_bind_op_div(TqpBinder *b, const TqpExpr *e);   /* DIV MOD */
+TqpBound tqp_bind_op_div(TqpBinder *b, const TqpExpr *e); /* DIV MOD */
 TqpBound tqp_bind_op_compare(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_distinct(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_and(TqpBinder *b, const TqpExpr *e);
