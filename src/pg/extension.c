@@ -119,15 +119,20 @@ static List *split_libraries(const char *value, bool *ours) {
 
 PG_FUNCTION_INFO_V1(tqp_preload_add);
 
-/* Called by the extension's script: append the library to what this database preloads now. */
+/*
+ * Called by the extension's script: append the library to what this database preloads.  Where the
+ * database has no setting of its own the session's value counts; that may still name the library
+ * because an entry was dropped a moment ago, so it is set in any case.
+ */
 Datum tqp_preload_add(PG_FUNCTION_ARGS) {
     bool ours;
-    const char *current = database_setting();
-    if (current == NULL)
-        current = GetConfigOption(SETTING, true, false);
+    const char *own = database_setting();
+    const char *current = own != NULL ? own : GetConfigOption(SETTING, true, false);
     List *names = split_libraries(current != NULL ? current : "", &ours);
     if (!ours)
-        set_database_setting(lappend(names, pstrdup(LIBRARY)));
+        names = lappend(names, pstrdup(LIBRARY));
+    if (!ours || own == NULL)
+        set_database_setting(names);
     PG_RETURN_VOID();
 }
 
