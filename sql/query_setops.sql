@@ -20,3 +20,13 @@ SELECT lowers('WITH x AS (SELECT k FROM q_few UNION SELECT id FROM q_one) SELECT
 SELECT tqp.explain('SELECT k FROM q_few INTERSECT SELECT id FROM q_all', 'lowered');
 SELECT lowers('SELECT id FROM q_few UNION SELECT f4 FROM q_all UNION ALL SELECT i8 FROM q_one');
 SELECT lowers('SELECT d FROM q_all UNION SELECT ts FROM q_all UNION SELECT tz FROM q_one');
+
+-- Grouping sets
+SELECT lowers('SELECT k, count(*) FROM q_all GROUP BY ROLLUP (k)');
+SELECT lowers('SELECT k, b, sum(n), avg(i4), grouping(k, b), grouping(b) FROM q_all GROUP BY CUBE (k, b) ORDER BY 5, 1, 2');
+SELECT lowers('SELECT k + 1, b, count(*) FROM q_all GROUP BY GROUPING SETS ((k + 1), (b), (b, k + 1), ()) HAVING count(*) > 100');
+SELECT lowers('SELECT b FROM q_all GROUP BY ROLLUP (b)');
+SELECT lowers('SELECT n0, coalesce(n0, -1), sum(n0) FROM q_all WHERE id < 100 GROUP BY GROUPING SETS (n0, ())');
+SELECT lowers('SELECT name, k, sum(amount) FROM q_few GROUP BY ROLLUP (name, k) ORDER BY name, k LIMIT 9');
+SELECT lowers('SELECT DISTINCT b FROM q_all GROUP BY GROUPING SETS (k, b)');
+SELECT lowers('SELECT x.k, x.s FROM (SELECT k, sum(i4) AS s FROM q_all GROUP BY CUBE (k)) x WHERE x.k IS NULL');

@@ -105,6 +105,9 @@ typedef struct TqpQueryParts {
 extern const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo bound_params,
                                       TqpPlan *plan, const char **reason);
 
+/* lower_grouping.c: the query as UNION ALL of one query per grouping set; NULL: reason is set */
+extern Query *tqp_lower_grouping_sets(TqpLowering *l, const Query *query);
+
 /* lower_level.c.  Folds constants and join aliases; false when the level has no form in the IR. */
 extern bool tqp_lower_prepare(TqpLowering *l);
 extern bool tqp_lower_is_used(const TqpLowering *l, int varno, AttrNumber attno);

@@ -22,7 +22,6 @@ static const char *unsupported(const Query *q) {
         {q->hasWindowFuncs, "window function"},
         {q->hasTargetSRFs, "set-returning function"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
-        {q->groupingSets != NIL, "grouping sets"},
         {q->hasDistinctOn, "DISTINCT ON"},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
@@ -155,10 +154,16 @@ bool tqp_lower_prepare(TqpLowering *l) {
         l->reason = reason;
         return false;
     }
-    l->used = uses.used = palloc0(sizeof(Bitmapset *) * ((Size)uses.nrte + 1));
-    (void)query_tree_walker(q, note_uses, &uses, QTW_IGNORE_JOINALIASES);
     l->secure |= hides_rows(q);
     l->no_host = l->secure;
+    if (q->groupingSets != NIL) {
+        l->query = q = tqp_lower_grouping_sets(l, q);
+        if (q == NULL)
+            return false;
+        uses.nrte = list_length(q->rtable);
+    }
+    l->used = uses.used = palloc0(sizeof(Bitmapset *) * ((Size)uses.nrte + 1));
+    (void)query_tree_walker(q, note_uses, &uses, QTW_IGNORE_JOINALIASES);
     return true;
 }
 

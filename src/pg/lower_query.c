@@ -254,7 +254,7 @@ const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo boun
     const TqpNode *node = NULL;
     *reason = NULL;
     if (tqp_lower_prepare(&l)) {
-        tqp_lower_distinct_as_groups(query);
+        tqp_lower_distinct_as_groups(l.query);
         if (lower_parts(&l, &parts, plan))
             node = tqp_lower_build(&l, &parts, plan);
     }

@@ -53,32 +53,34 @@ static bool equates(const Gate *g, const OpExpr *op, int varno, AttrNumber colum
            (is_column(y, varno, column) && is_single(g, x));
 }
 
-/* Does a conjunct of WHERE or ON under `node` give the column a single value? */
-static bool is_keyed(const Gate *g, const Node *node, int varno, AttrNumber column) {
-    const List *list = NIL;
+/* Does a conjunct give the column a single value? */
+static bool is_keyed_by(const Gate *g, const Node *quals, int varno, AttrNumber column) {
     ListCell *lc;
-    if (node == NULL)
+    if (quals == NULL)
         return false;
-    switch (nodeTag(node)) {
-    case T_OpExpr:
-        return equates(g, (const OpExpr *)node, varno, column);
-    case T_BoolExpr:
-        list = ((const BoolExpr *)node)->boolop == AND_EXPR ? ((const BoolExpr *)node)->args : NIL;
-        break;
-    case T_FromExpr:
-        if (is_keyed(g, ((const FromExpr *)node)->quals, varno, column))
-            return true;
-        list = ((const FromExpr *)node)->fromlist;
-        break;
-    case T_JoinExpr:
-        return is_keyed(g, ((const JoinExpr *)node)->quals, varno, column) ||
-               is_keyed(g, ((const JoinExpr *)node)->larg, varno, column) ||
-               is_keyed(g, ((const JoinExpr *)node)->rarg, varno, column);
-    default:
-        return false;
-    }
-    foreach (lc, list)
-        if (is_keyed(g, lfirst(lc), varno, column))
+    if (IsA(quals, OpExpr))
+        return equates(g, (const OpExpr *)quals, varno, column);
+    if (IsA(quals, BoolExpr) && ((const BoolExpr *)quals)->boolop == AND_EXPR)
+        foreach (lc, ((const BoolExpr *)quals)->args)
+            if (is_keyed_by(g, lfirst(lc), varno, column))
+                return true;
+    return false;
+}
+
+static bool is_keyed_in(const Gate *g, const Node *item, int varno, AttrNumber column) {
+    const JoinExpr *join = (const JoinExpr *)item;
+    return IsA(item, JoinExpr) &&
+           (is_keyed_by(g, join->quals, varno, column) ||
+            is_keyed_in(g, join->larg, varno, column) || is_keyed_in(g, join->rarg, varno, column));
+}
+
+/* By WHERE, or by ON of any join. */
+static bool is_keyed(const Gate *g, int varno, AttrNumber column) {
+    ListCell *lc;
+    if (is_keyed_by(g, g->query->jointree->quals, varno, column))
+        return true;
+    foreach (lc, g->query->jointree->fromlist)
+        if (is_keyed_in(g, lfirst(lc), varno, column))
             return true;
     return false;
 }
@@ -112,8 +114,7 @@ static bool is_large(Relation rel) {
 /* A look-up by primary key could not reach the gate. */
 static bool reads_one_row(const Gate *g, int varno, Relation rel) {
     AttrNumber column = key_column(rel);
-    return column != InvalidAttrNumber &&
-           is_keyed(g, (const Node *)g->query->jointree, varno, column);
+    return column != InvalidAttrNumber && is_keyed(g, varno, column);
 }
 
 /* Is the table large?  Sets *keyed when it is known by its key from now on. */
@@ -181,6 +182,13 @@ static bool has_large_query(const Query *q) {
                               has_large_sublink(q->havingQual, NULL));
 }
 
+/* The statements of a busy server mostly read one table. */
 bool tqp_planner_gate(const Query *q) {
-    return has_large_query(q);
+    const RangeTblEntry *rte = q->rtable != NIL ? linitial(q->rtable) : NULL;
+    Gate g = {.query = q};
+    bool keyed;
+    if (list_length(q->rtable) != 1 || rte->rtekind != RTE_RELATION || q->cteList != NIL ||
+        q->hasSubLinks)
+        return has_large_query(q);
+    return is_user_table(rte) && (tqp_force || look_at(&g, 1, rte->relid, &keyed));
 }

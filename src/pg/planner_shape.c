@@ -18,7 +18,6 @@ static const char *query_shape(const Query *q) {
         {q->hasTargetSRFs, "set-returning function"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
         {q->hasModifyingCTE, "statement that modifies data"},
-        {q->groupingSets != NIL, "grouping sets"},
         {q->hasDistinctOn, "DISTINCT ON"},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
