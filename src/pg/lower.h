@@ -11,6 +11,7 @@
 #include "nodes/parsenodes.h"
 
 #include "ir/ir.h"
+#include "opt/opt.h"
 #include "pg/plan.h"
 
 /* A value that the level being lowered can read: a grouping key or aggregate above an AGGREGATE. */
@@ -64,7 +65,7 @@ typedef struct TqpLowering {
     List *params;       /* TqpPlanParam * */
     List *functions;    /* OIDs */
     List *hosts;        /* Node *: expressions for HostEval, see TqpPlan */
-    bool secure;        /* rows are hidden from the user: no function of theirs may meet them */
+    bool secure; /* some rows are hidden from the user: only leakproof functions in HostEval */
     /* this level */
     Query *query;
     struct TqpLowering *outer; /* the level that Vars of varlevelsup 1 belong to, or NULL */
@@ -171,6 +172,9 @@ extern bool tqp_lower_bound(TqpLowering *l, Node *node, const TqpExpr **out); /*
 extern void tqp_lower_distinct_as_groups(Query *query);
 
 /* lower_build.c */
+/* lower_stats.c: of TqpPlanRelation *, whose columns are those of the unoptimised scans */
+extern TqpOptRelation *tqp_lower_stats(TqpArena *arena, List *relations);
+
 extern const TqpNode *tqp_lower_aggregate(TqpLowering *l);
 extern const TqpNode *tqp_lower_build(TqpLowering *l, const TqpQueryParts *parts, TqpPlan *plan);
 /* Rewrites the IR, fills plan->ir and narrows the relations to the columns still read. */

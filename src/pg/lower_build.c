@@ -118,7 +118,11 @@ const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan 
     uint32_t nrelations = (uint32_t)list_length(plan->relations);
     TqpScanColumns *kept = palloc0(sizeof(*kept) * (nrelations + 1));
     TqpOptOptions options = {
-        .disabled = tqp_disabled_passes, .nrelations = nrelations, .scan_columns = kept};
+        .disabled = tqp_disabled_passes,
+        .nrelations = nrelations,
+        .scan_columns = kept,
+        .stats = tqp_lower_stats(arena, plan->relations),
+    };
     TqpError error = {0};
     TqpString printed = {0};
     const TqpNode *optimised = NULL;

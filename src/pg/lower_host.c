@@ -60,16 +60,6 @@ static bool search(Node *node, void *context) {
     }
 }
 
-static bool hides_rows(const Query *query) {
-    ListCell *lc;
-    foreach (lc, query->rtable) {
-        const RangeTblEntry *rte = lfirst(lc);
-        if (rte->securityQuals != NIL || rte->security_barrier)
-            return true;
-    }
-    return query->hasRowSecurity;
-}
-
 /* Types of a column that often has few values; the binder sees how many. */
 static bool may_be_narrow(TqpType type) {
     return tqp_type_class(type.kind) == TQP_CLASS_TEXT || type.kind == TQP_TYPE_I16 ||
@@ -115,7 +105,7 @@ static const TqpExpr *with_null(TqpLowering *l, Node *node, Var *var, const TqpE
 
 const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {
     const char *reason = l->reason; /* why the IR lacks it */
-    Search s = {.secured = hides_rows(l->query)};
+    Search s = {.secured = l->secure};
     TqpType type;
     if (l->no_host || l->grouped || IsA(node, Var) || expression_returns_set(node) ||
         search(node, &s) || s.var == NULL || !result_type(node, &type))

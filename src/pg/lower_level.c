@@ -138,7 +138,7 @@ static bool hides_rows(const Query *q) {
         if (rte->securityQuals != NIL || rte->security_barrier)
             return true;
     }
-    return false;
+    return q->hasRowSecurity;
 }
 
 bool tqp_lower_prepare(TqpLowering *l) {
@@ -155,7 +155,6 @@ bool tqp_lower_prepare(TqpLowering *l) {
         return false;
     }
     l->secure |= hides_rows(q);
-    l->no_host = l->secure;
     if (q->groupingSets != NIL) {
         l->query = q = tqp_lower_grouping_sets(l, q);
         if (q == NULL)

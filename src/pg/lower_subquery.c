@@ -186,6 +186,5 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
     l->functions = inner.functions;
     l->hosts = inner.hosts;
     l->secure |= inner.secure;
-    l->no_host |= inner.secure;
     return ok;
 }
