@@ -172,7 +172,8 @@ static const void *load_column(TileLoad *load) {
     if (lane == TQP_LANE_MASK)
         return load_mask(load, tensor->data, load->out);
     if (tensor->encoding == TQP_ENC_FOR)
-        return load_values(load, tensor->base - bias);
+        /* A group without any value may be far from the bias. */
+        return load_values(load, (int64_t)((uint64_t)tensor->base - (uint64_t)bias));
     return load_values(load, 0);
 }
 
