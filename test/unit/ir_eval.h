@@ -18,8 +18,6 @@ typedef struct IrEval {
     bool huge;   /* sticky: a join gave more rows than are worth a test */
 } IrEval;
 
-#define EVAL_ROWS_MAX 20000u
-
 typedef struct IrTable {
     uint32_t nrows, ncolumns;
     TqpValue **rows;
@@ -401,127 +399,11 @@ static inline void eval_sort(IrEval *ev, const TqpNode *n, IrTable *t) {
         }
 }
 
-/* A pair of a join: its right part is NULL where there is no right row. */
-static inline TqpValue *eval_pair(IrEval *ev, const TqpNode *n, const TqpValue *left,
-                                  const TqpValue *right) {
-    uint32_t nleft = n->inputs[0]->noutputs, nright = n->inputs[1]->noutputs;
-    TqpValue *row = tqp_arena_zalloc(ev->a, (nleft + nright) * sizeof(TqpValue) + 1);
-    for (uint32_t i = 0; i < nleft; i++)
-        row[i] = left != NULL ? left[i] : eval_null();
-    for (uint32_t i = 0; i < nright; i++)
-        row[nleft + i] = right != NULL ? right[i] : eval_null();
-    return row;
-}
-
-/* What one left row has met. */
-typedef struct EvalMet {
-    uint32_t matches;
-    bool null;
-} EvalMet;
-
-static inline void eval_put(IrEval *ev, IrTable *out, TqpValue *row) {
-    ev->huge = ev->huge || out->nrows >= EVAL_ROWS_MAX;
-    if (!ev->huge)
-        out->rows[out->nrows++] = row;
-}
-
-static inline EvalMet eval_matches(IrEval *ev, const TqpNode *n, const TqpValue *left,
-                                   const IrTable *right, bool *met_right, IrTable *out) {
-    EvalMet met = {0, false};
-    bool pairs = n->join.kind == TQP_JOIN_INNER || n->join.kind == TQP_JOIN_LEFT ||
-                 n->join.kind == TQP_JOIN_FULL || n->join.kind == TQP_JOIN_SINGLE;
-    for (uint32_t i = 0; i < right->nrows && !ev->huge; i++) {
-        TqpValue *row = eval_pair(ev, n, left, right->rows[i]);
-        bool match;
-        if (n->join.kind == TQP_JOIN_MARK) {
-            TqpValue v = eval(ev, n->join.pred, row);
-            met.null = met.null || v.is_null;
-            match = !v.is_null && v.b;
-        } else {
-            match = eval_condition(ev, n->join.pred, row);
-        }
-        met.matches += match;
-        met_right[i] = met_right[i] || match;
-        if (match && pairs)
-            eval_put(ev, out, row);
-    }
-    return met;
-}
-
-static inline IrTable eval_join(IrEval *ev, const TqpNode *n, const IrTable *left,
-                                const IrTable *right) {
-    IrTable out = eval_table(ev, EVAL_ROWS_MAX + 1, n->noutputs);
-    TqpJoinKind kind = n->join.kind;
-    bool *met_right = tqp_arena_zalloc(ev->a, right->nrows + 1);
-    for (uint32_t i = 0; i < left->nrows && !ev->huge; i++) {
-        TqpValue *row = left->rows[i];
-        EvalMet met = eval_matches(ev, n, row, right, met_right, &out);
-        bool outer = kind == TQP_JOIN_LEFT || kind == TQP_JOIN_FULL || kind == TQP_JOIN_SINGLE;
-        if (kind == TQP_JOIN_SINGLE && met.matches > 1)
-            ev->raised = true;
-        if (outer && met.matches == 0)
-            eval_put(ev, &out, eval_pair(ev, n, row, NULL));
-        if ((kind == TQP_JOIN_SEMI && met.matches > 0) ||
-            (kind == TQP_JOIN_ANTI && met.matches == 0))
-            eval_put(ev, &out, row);
-        if (kind == TQP_JOIN_MARK) {
-            TqpValue *marked = tqp_arena_alloc(ev->a, n->noutputs * sizeof(TqpValue));
-            memcpy(marked, row, left->ncolumns * sizeof(TqpValue));
-            marked[left->ncolumns] = met.matches > 0 ? eval_bool(true)
-                                     : met.null      ? eval_null()
-                                                     : eval_bool(false);
-            eval_put(ev, &out, marked);
-        }
-    }
-    for (uint32_t i = 0; i < right->nrows && kind == TQP_JOIN_FULL; i++)
-        if (!met_right[i])
-            eval_put(ev, &out, eval_pair(ev, n, NULL, right->rows[i]));
-    return out;
-}
-
-static inline IrTable eval_append(IrEval *ev, const IrTable *first, const IrTable *second) {
-    IrTable out = eval_table(ev, first->nrows + second->nrows, first->ncolumns);
-    for (uint32_t i = 0; i < first->nrows + second->nrows; i++)
-        out.rows[out.nrows++] = i < first->nrows ? first->rows[i] : second->rows[i - first->nrows];
-    return out;
-}
-
-static inline IrTable eval_values(IrEval *ev, const TqpNode *n) {
-    IrTable out = eval_table(ev, n->values.nrows, n->noutputs);
-    for (uint32_t i = 0; i < n->values.nrows; i++) {
-        TqpValue *row = eval_new_row(ev, &out);
-        for (uint32_t k = 0; k < n->noutputs; k++)
-            row[k] = n->values.exprs[i * n->noutputs + k]->value;
-    }
-    return out;
-}
-
-static inline IrTable eval_node(IrEval *ev, const TqpNode *n, const IrTable *scans);
-
-/* Nodes that are not made row by row from one input. */
-static inline bool eval_other(IrEval *ev, const TqpNode *n, const IrTable *scans, IrTable *out) {
-    IrTable in[2];
-    for (uint32_t i = 0; i < n->ninputs && n->ninputs == 2; i++)
-        in[i] = eval_node(ev, n->inputs[i], scans);
+/* `scan` is what the scan outputs. */
+static inline IrTable eval_node(IrEval *ev, const TqpNode *n, const IrTable *scan) {
     if (n->kind == TQP_NODE_SCAN)
-        *out = scans[n->scan.relation];
-    else if (n->kind == TQP_NODE_VALUES)
-        *out = eval_values(ev, n);
-    else if (n->kind == TQP_NODE_JOIN)
-        *out = eval_join(ev, n, &in[0], &in[1]);
-    else if (n->kind == TQP_NODE_APPEND)
-        *out = eval_append(ev, &in[0], &in[1]);
-    else
-        return false;
-    return true;
-}
-
-/* `scans` is what the scans output, by relation. */
-static inline IrTable eval_node(IrEval *ev, const TqpNode *n, const IrTable *scans) {
-    IrTable other;
-    if (eval_other(ev, n, scans, &other))
-        return other;
-    IrTable in = eval_node(ev, n->inputs[0], scans);
+        return *scan;
+    IrTable in = eval_node(ev, n->inputs[0], scan);
     if (n->kind == TQP_NODE_AGGREGATE)
         return eval_aggregate(ev, n, &in);
     IrTable out = eval_table(ev, in.nrows, n->noutputs);

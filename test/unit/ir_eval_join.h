@@ -6,6 +6,8 @@
 #include "opt/pass.h"
 #include "unit/ir_eval.h"
 
+#define EVAL_ROWS_MAX 20000u
+
 typedef struct IrBinding {
     uint32_t level;
     const TqpValue *row;
@@ -83,7 +85,7 @@ static inline IrTable eval_join(IrEval *ev, const TqpNode *n, const IrTable *tab
     bool *matched = tqp_arena_zalloc(ev->a, right.nrows + 1);
     IrTable *parts = tqp_arena_zalloc(ev->a, (left.nrows + 1) * sizeof(*parts));
     uint32_t total = 0, nparts = 0;
-    for (uint32_t i = 0; i < left.nrows && !ev->raised; i++) {
+    for (uint32_t i = 0; i < left.nrows && !ev->raised && !ev->huge; i++) {
         if (n->join.dependent)
             right = eval_graph(ev, eval_bind(ev->a, n->inputs[1], (IrBinding){0, left.rows[i]}),
                                tables);
@@ -91,6 +93,7 @@ static inline IrTable eval_join(IrEval *ev, const TqpNode *n, const IrTable *tab
         eval_left_row(ev, n, &parts[nparts], left.rows[i], &right,
                       n->join.dependent ? NULL : matched);
         total += parts[nparts++].nrows;
+        ev->huge = ev->huge || total > EVAL_ROWS_MAX;
     }
     out = eval_table(ev, total + right.nrows + 1, n->noutputs);
     for (uint32_t p = 0; p < nparts; p++)

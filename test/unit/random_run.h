@@ -3,6 +3,7 @@
 #define TQP_TEST_RANDOM_RUN_H
 
 #include "unit/check.h"
+#include "unit/ir_eval_join.h"
 #include "unit/random_rows.h"
 
 typedef struct Tally {
@@ -53,7 +54,7 @@ static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
     const TqpProgram *program;
     TqpError err = {0};
     IrEval ev = {.a = &c->arena};
-    IrTable expected = eval_node(&ev, c->plan, c->tables);
+    IrTable expected = eval_graph(&ev, c->plan, c->tables);
     TqpBindOptions options = {.utf8 = true, .dense_group_max = seed % 3 ? 0 : 1};
     if (ev.huge) {
         tqp_arena_free(&c->arena);
