@@ -102,12 +102,6 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     return stmt;
 }
 
-/* The binder takes one relation so far. */
-static bool can_bind(const TqpNode *node) {
-    return node->ninputs == 0 ? node->kind == TQP_NODE_SCAN
-                              : node->ninputs == 1 && can_bind(node->inputs[0]);
-}
-
 /* Frees the arena whatever happens; false with *reason set when the query stays with PostgreSQL. */
 static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
                               const char **reason) {
@@ -118,9 +112,7 @@ static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan 
         const TqpNode *node = tqp_lower_query(&arena, query, bound_params, plan, reason);
         if (node != NULL)
             node = tqp_lower_optimise(&arena, node, plan, reason);
-        ok = node != NULL && can_bind(node);
-        if (node != NULL && !ok)
-            *reason = "more than one relation";
+        ok = node != NULL;
     }
     PG_CATCH();
     {
