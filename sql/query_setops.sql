@@ -27,6 +27,6 @@ SELECT lowers('SELECT k, b, sum(n), avg(i4), grouping(k, b), grouping(b) FROM q_
 SELECT lowers('SELECT k + 1, b, count(*) FROM q_all GROUP BY GROUPING SETS ((k + 1), (b), (b, k + 1), ()) HAVING count(*) > 100');
 SELECT lowers('SELECT b FROM q_all GROUP BY ROLLUP (b)');
 SELECT lowers('SELECT n0, coalesce(n0, -1), sum(n0) FROM q_all WHERE id < 100 GROUP BY GROUPING SETS (n0, ())');
-SELECT lowers('SELECT name, k, sum(amount) FROM q_few GROUP BY ROLLUP (name, k) ORDER BY name, k LIMIT 9');
+SELECT lowers('SELECT name, k, sum(amount) FROM q_few GROUP BY ROLLUP (name, k) ORDER BY name, k, 3 LIMIT 9');
 SELECT lowers('SELECT DISTINCT b FROM q_all GROUP BY GROUPING SETS (k, b)');
 SELECT lowers('SELECT x.k, x.s FROM (SELECT k, sum(i4) AS s FROM q_all GROUP BY CUBE (k)) x WHERE x.k IS NULL');
