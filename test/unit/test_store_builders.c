@@ -141,6 +141,7 @@ static TqpStatus begin_build(const char *dir, TqpStoreWriter **w) {
         status = tqp_store_writer_add(*w, &meta, -1, stages, NULL);
     for (int c = 0; c < NCOLS; c++)
         tqp_stage_destroy(stages[c]);
+    free_group(&meta);
     return status;
 }
 
@@ -224,6 +225,7 @@ static void test_abandoned(void) {
     tqp_store_writer_destroy(w);
     for (int c = 0; c < NCOLS; c++)
         tqp_stage_destroy(stages[c]);
+    free_group(&meta);
     CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
     free(dir);
 }
