@@ -10,6 +10,7 @@
 #include "exec/run.h"
 
 #define AHEAD 16u /* rows for which the build rows are fetched ahead */
+#define ROUND 8u  /* a row's pairs in the first round of a PROBE_ANY, and how they grow */
 
 static size_t register_bytes(TqpLane lane, uint32_t rows) {
     return (lane == TQP_LANE_MASK ? rows / 8 : (size_t)rows * tqp_lane_bytes(lane)) + 64;
@@ -92,7 +93,8 @@ static void enter(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
                                   tile->repeats, tile->owners, tile->any};
     for (uint32_t k = 0; k < step->nlive; k++)
         state->saved_regs[k] = tile->regs[step->live[k]];
-    state->next = 0;
+    state->next = state->nleft = 0;
+    state->share = ROUND;
     exchange(tile, step, state);
 }
 
@@ -110,35 +112,63 @@ static void leave(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     tile->any = saved->any;
 }
 
+/* Pairs of the row at `next`, at most `most`; then on to the next row. */
+static uint32_t fill_row(TqpProbeState *state, uint32_t *build_rows, uint32_t n, uint32_t most) {
+    uint32_t row = state->rows[state->next++], at = state->begin[row];
+    uint32_t left = state->end[row] - at, take = left < most ? left : most;
+    for (uint32_t k = 0; k < take; k++) {
+        state->pair_rows[n + k] = row;
+        build_rows[n + k] = state->list != NULL ? state->list[at + k] : at + k;
+    }
+    state->begin[row] += take;
+    return take;
+}
+
 /*
  * The next pairs, in the order of probe rows, then of build rows; at most a tile.  A row of an
  * outer join without a match has begin = end and is paired with the empty row of the build.
  */
 static uint32_t fill(TqpProbeState *state, uint32_t *build_rows, uint32_t room) {
-    const bool any = state->probe->kind == TQP_PROBE_ANY;
     uint32_t n = 0;
     while (n < room && state->next < state->nrows) {
-        uint32_t row = state->rows[state->next], at = state->begin[row];
-        uint32_t left = state->end[row] - at, take = left < room - n ? left : room - n;
+        uint32_t row = state->rows[state->next];
         if (state->list != NULL && state->next + AHEAD < state->nrows)
             __builtin_prefetch(state->list + state->begin[state->rows[state->next + AHEAD]]);
-        if (any && tqp_bitmap_get(state->any_true, row)) { /* known from the pairs before */
-            state->next++;
-            continue;
-        }
-        if (left == 0) {
+        if (state->begin[row] == state->end[row]) {
             state->pair_rows[n] = row;
             build_rows[n++] = state->build->nrows;
             state->next++;
             continue;
         }
-        for (uint32_t k = 0; k < take; k++) {
-            state->pair_rows[n + k] = row;
-            build_rows[n + k] = state->list != NULL ? state->list[at + k] : at + k;
+        n += fill_row(state, build_rows, n, room - n);
+        state->next -= state->begin[row] != state->end[row];
+    }
+    return n;
+}
+
+/*
+ * The next pairs of a PROBE_ANY, in rounds: each row that is not known to be true gets a few, then
+ * those that are left more, so that few are looked at where most rows find one soon.
+ */
+static uint32_t fill_any(TqpProbeState *state, uint32_t *build_rows, uint32_t room) {
+    uint32_t n = 0;
+    while (n < room) {
+        if (state->next == state->nrows) {
+            if (n > 0 || state->nleft == 0)
+                break;
+            state->nrows = state->nleft;
+            state->next = state->nleft = 0;
+            state->share = state->share < room / ROUND ? state->share * ROUND : room;
         }
-        n += take;
-        state->begin[row] += take;
-        state->next += take == left;
+        uint32_t row = state->rows[state->next];
+        uint32_t most = state->share < room - n ? state->share : room - n;
+        if (tqp_bitmap_get(state->any_true, row)) {
+            state->next++;
+            continue;
+        }
+        n += fill_row(state, build_rows, n, most);
+        if (state->begin[row] != state->end[row])
+            state->rows[state->nleft++] = row;
     }
     return n;
 }
@@ -177,7 +207,9 @@ static bool next_pairs(TqpTile *tile, const TqpStep *step, TqpProbeState *state)
     const TqpProbe *probe = state->probe;
     const uint32_t *rows = state->pair_rows;
     uint32_t *build_rows = step->out != TQP_NO_REG ? tile->bufs[step->out] : state->build_rows;
-    uint32_t n = fill(state, build_rows, tile->backend->tile_rows);
+    uint32_t room = tile->backend->tile_rows;
+    uint32_t n = probe->kind == TQP_PROBE_ANY ? fill_any(state, build_rows, room)
+                                              : fill(state, build_rows, room);
     if (n == 0)
         return false;
     tile->n = tile->selected = n;

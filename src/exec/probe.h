@@ -34,6 +34,8 @@ typedef struct TqpProbeState {
     /* pairing; absent where no row can have two matches */
     const uint32_t *list; /* build rows at [begin, end); NULL: these are the rows */
     uint32_t nrows, next; /* of `rows`; the one to go on with */
+    uint32_t nleft;       /* PROBE_ANY: the first of `rows` are those for the next round, */
+    uint32_t share;       /* in which each gets so many pairs */
     uint32_t *pair_rows;  /* per pair: row of the saved tile */
     uint32_t *build_rows; /* per pair, where the step has no out */
     TqpSavedTile saved;
