@@ -44,6 +44,17 @@ SELECT same('SELECT (SELECT count(*) FROM q_all)');
 SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FROM q_few f WHERE f.id = a.id)', 'lowered');
 SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k) FROM q_few f; -- more than one row
 
+-- What PostgreSQL computes whole raises also in rows and columns that nobody reads; what it inlines does not.
+SET tqp.force = on;
+WITH x AS MATERIALIZED (SELECT id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) SELECT count(*) FROM x;
+WITH x AS (SELECT id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) SELECT count(*) FROM x, x y;
+WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8;
+WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT count(*) FROM q_one WHERE EXISTS (SELECT FROM x WHERE x.id > q_one.id);
+RESET tqp.force;
+SELECT lowers('WITH x AS (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8');
+SELECT lowers('WITH x AS MATERIALIZED (SELECT id, 1 / (id + 7) AS q FROM q_few) SELECT sum(id) FROM x WHERE id > 8');
+SELECT lowers('WITH x AS (SELECT id, k + 1 AS q FROM q_few) SELECT count(*) FROM x, x y WHERE x.id = y.q');
+
 -- avg() and numeric division below the top of a query
 SELECT same('SELECT x.k, x.a FROM (SELECT k, avg(n) AS a FROM q_all GROUP BY k) x WHERE x.a > 100 ORDER BY 1');
 SELECT same('SELECT x.k, x.a, x.b, x.c, x.d FROM (SELECT k, avg(n) AS a, avg(i4) AS b, avg(f8) AS c, avg(i8) AS d FROM q_all GROUP BY k) x ORDER BY 1');

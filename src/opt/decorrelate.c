@@ -19,9 +19,10 @@ static const TqpType boolean = {.kind = TQP_TYPE_BOOL};
 /* Below EXISTS only whether a row comes out matters. */
 static const TqpNode *existence(const TqpNode *n) {
     for (;;) {
-        bool passes = n->kind == TQP_NODE_PROJECT || n->kind == TQP_NODE_SORT ||
-                      (n->kind == TQP_NODE_LIMIT && tqp_opt_limit_passes_one(n)) ||
-                      (n->kind == TQP_NODE_AGGREGATE && n->aggregate.nkeys > 0);
+        bool passes =
+            n->kind == TQP_NODE_PROJECT || n->kind == TQP_NODE_SORT ||
+            (n->kind == TQP_NODE_LIMIT && tqp_opt_limit_passes_one(n) && !tqp_opt_is_fence(n)) ||
+            (n->kind == TQP_NODE_AGGREGATE && n->aggregate.nkeys > 0);
         if (!passes)
             return n;
         n = n->inputs[0];

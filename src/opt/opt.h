@@ -47,4 +47,7 @@ typedef struct TqpOptOptions {
 TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *options,
                       const TqpNode **out, TqpError *err) TQP_NODISCARD;
 
+/* The node, behind a fence (opt/fence.c) if something in it may raise; NULL: no memory. */
+const TqpNode *tqp_opt_fence(TqpArena *a, const TqpNode *node);
+
 #endif

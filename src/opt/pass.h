@@ -83,6 +83,9 @@ bool tqp_opt_null_effect(TqpArena *a, const TqpExpr *e, TqpNullEffect effect, ui
 /* Is a dependent join left?  (opt/outer.c) */
 bool tqp_opt_has_dependent(const TqpNode *node);
 
+/* A limit without bounds?  (opt/fence.c) */
+bool tqp_opt_is_fence(const TqpNode *node);
+
 /* ---- opt/unique.c; false when not proved ---- */
 
 /* Is there at most one row with given values, not NULL, in the columns of this bitmap? */

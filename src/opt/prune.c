@@ -162,6 +162,8 @@ static TqpStatus prune_pass(Pruner *ctx, const TqpNode *node, const uint64_t *ne
     uint64_t *wanted = copy_bitmap(ctx->arena, needed, node->noutputs);
     if (wanted == NULL)
         return no_memory(ctx);
+    if (tqp_opt_is_fence(node))
+        tqp_bitmap_fill(wanted, node->noutputs);
     if (node->kind == TQP_NODE_FILTER)
         tqp_ir_expr_columns(node->filter.pred, wanted);
     for (uint32_t i = 0; node->kind == TQP_NODE_SORT && i < node->sort.nkeys; i++)

@@ -80,22 +80,32 @@ List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub) {
     return columns;
 }
 
+/* Does PostgreSQL compute all of it?  Else its text takes the place of the one reference. */
+static bool is_materialised(const CommonTableExpr *cte) {
+    return cte->ctematerialized == CTEMaterializeAlways ||
+           (cte->ctematerialized == CTEMaterializeDefault && cte->cterefcount > 1);
+}
+
 /* A subquery in FROM, or a reference to WITH: each one lowers the query anew. */
 static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf) {
     TqpSubquery sub;
     TqpLowering *definer = l;
     CommonTableExpr *cte;
     Query *query = rte->subquery;
+    bool whole = false;
     if (rte->rtekind == RTE_CTE) {
         if (!find_cte(l, rte, &definer, &cte)) {
             tqp_lower_fail(l, "recursive WITH");
             return false;
         }
         query = copyObject(castNode(Query, cte->ctequery));
+        whole = is_materialised(cte);
     }
     leaf->dependent = rte->lateral && contain_vars_of_level((Node *)query, 1);
-    if (!tqp_lower_subquery(l, definer, query, leaf->dependent, TQP_NEED_USED, l->used[rtindex],
-                            &sub))
+    if (!tqp_lower_subquery(l, definer, query, leaf->dependent,
+                            whole ? TQP_NEED_ALL : TQP_NEED_USED, l->used[rtindex], &sub))
+        return false;
+    if (whole && (sub.node = tqp_opt_fence(l->arena, sub.node)) == NULL)
         return false;
     leaf->node = sub.node;
     leaf->columns = tqp_lower_subquery_columns(rtindex, &sub);

@@ -236,6 +236,12 @@ static void pruning_more(void) {
          "(project ((col 0 i32)) (sort ((col 1 i32) asc nulls_last) (scan 0 \"t\" (\"i\" i32) "
          "(\"j\" i32))))");
     PLAN(NULL, "(limit (const 1 i64) _ " T ")", "(limit (const 1 i64) _ " T ")");
+    /* a fence keeps all, and where it is */
+    PLAN(NULL,
+         "(project (" I ") (filter (is_null " J ") (limit _ _ (project (" I " " J " (div " I " " J
+         ")) (scan 0 \"t\" (\"i\" i32) (\"j\" i32))))))",
+         "(project (" I ") (filter (is_null " J ") (limit _ _ (project (" I " " J " (div " I " " J
+         ")) (scan 0 \"t\" (\"i\" i32) (\"j\" i32))))))");
     PLAN(NULL, "(project () (aggregate () ((sum " I ") (count " J ")) " T "))",
          "(project () (aggregate () ((sum (col 0 i32) i64)) (scan 0 \"t\" (\"i\" i32))))");
 }
