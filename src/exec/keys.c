@@ -158,6 +158,30 @@ void tqp_key_pack(const TqpKeyPlan *plan, const TqpTile *tile, const uint32_t *e
                                                               << plan->extra_shift;
 }
 
+void tqp_key_pack_rows(const TqpKeyPlan *plan, TqpTile *tile, const uint32_t *rows, uint32_t n,
+                       uint64_t *words) {
+    memset(words, 0, (size_t)n * plan->nwords * sizeof(uint64_t));
+    for (uint32_t k = 0; k < plan->nparts; k++) {
+        const TqpKeyPart *part = &plan->parts[k];
+        const void *values = tile->regs[part->slot->reg];
+        for (uint32_t i = 0; part->slot->lane == TQP_LANE_MASK && i < n; i++)
+            words[(size_t)i * plan->nwords + part->word] |=
+                (uint64_t)tqp_bitmap_get(values, rows[i]) << part->shift;
+        if (part->slot->lane == TQP_LANE_MASK)
+            continue;
+        tqp_tile_kernel(tile, TQP_STEP_GATHER, part->slot->lane, n, tile->scratch, values, rows,
+                        NULL, (TqpScalar){.i = 0}, NULL);
+        pack_values(part, tile->scratch, n, plan->nwords, words);
+    }
+    for (uint32_t k = 0; k < plan->nparts; k++) {
+        const TqpKeyPart *part = &plan->parts[k];
+        const uint64_t *valid = may_be_null(part) ? tile->regs[part->slot->valid] : NULL;
+        for (uint32_t i = 0; valid != NULL && i < n; i++)
+            if (!tqp_bitmap_get(valid, rows[i]))
+                pack_null(part, words + (size_t)i * plan->nwords);
+    }
+}
+
 void tqp_key_pack_columns(const TqpKeyPlan *plan, const TqpColumn *const *columns, uint64_t at,
                           uint32_t n, uint64_t *words) {
     memset(words, 0, (size_t)n * plan->nwords * sizeof(uint64_t));

@@ -33,6 +33,9 @@ TqpStatus tqp_key_plan(TqpKeyPlan *plan, TqpArena *arena, uint32_t nslots, const
 /* words[n * nwords] of all n rows of the tile; extra may be NULL.  Unselected rows: arbitrary. */
 void tqp_key_pack(const TqpKeyPlan *plan, const TqpTile *tile, const uint32_t *extra,
                   uint64_t *words);
+/* Likewise only of n <= tile->n listed rows, densely; uses the tile's scratch. */
+void tqp_key_pack_rows(const TqpKeyPlan *plan, TqpTile *tile, const uint32_t *rows, uint32_t n,
+                       uint64_t *words);
 /* Likewise rows [at, at + n) of finished columns, one per part; a MASK column's part is U8. */
 void tqp_key_pack_columns(const TqpKeyPlan *plan, const TqpColumn *const *columns, uint64_t at,
                           uint32_t n, uint64_t *words);

@@ -239,7 +239,7 @@ static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {
     TqpStatus status = hash_rows(job);
     build->table.stop = NULL;
     tqp_buffer_free(&numbers);
-    return status;
+    return status == TQP_OK ? tqp_build_filter(build, run) : status;
 }
 
 /* ---- */
@@ -297,6 +297,7 @@ void tqp_build_free(TqpBuild *build) {
     tqp_buffer_free(&build->starts);
     tqp_buffer_free(&build->list);
     tqp_buffer_free(&build->bits);
+    tqp_buffer_free(&build->filter.bits);
     tqp_key_table_free(&build->table);
     tqp_arena_free(&build->arena);
     memset(build, 0, sizeof(*build));

@@ -19,6 +19,16 @@
 
 struct TqpRun;
 
+/*
+ * HASH: which values one integer key has in the build.  Most rows of a selective join fail there,
+ * at a fraction of what hashing costs.
+ */
+typedef struct TqpBuildFilter {
+    TqpBuffer bits; /* value - lo, below span; bit `span` is 0; data NULL: no filter */
+    uint32_t key, span;
+    int64_t lo; /* in the key's lane */
+} TqpBuildFilter;
+
 typedef struct TqpBuild {
     const TqpMap *map; /* NULL: this pipeline made no build */
     uint32_t nrows;
@@ -32,6 +42,7 @@ typedef struct TqpBuild {
     TqpBuffer bits;                /* DENSE and exists_only: a bit per number */
     TqpKeyPlan plan;               /* HASH */
     TqpKeyTable table;
+    TqpBuildFilter filter;
     TqpArena arena; /* descriptors */
 } TqpBuild;
 
@@ -59,6 +70,9 @@ void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpLane l
  */
 TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map,
                              TqpSlot *slots) TQP_NODISCARD;
+
+/* map_filter.c: the filter of a HASH map, where one pays. */
+TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
 /* map_rows.c: from the numbers of all rows (`excluded`: in no map) to first, or starts and list. */
 TqpStatus tqp_build_rows(TqpBuild *build, struct TqpRun *run, const uint32_t *numbers,

@@ -59,10 +59,9 @@ static TqpStatus init_hash(TqpTile *tile, TqpProbeState *state) {
     }
     size_t key = state->plan.nwords * sizeof(uint64_t);
     state->words = tqp_arena_alloc(arena, tile->backend->tile_rows * key);
-    state->batch_words = tqp_arena_alloc(arena, TQP_KEY_BATCH * key);
     state->hashes = tqp_arena_alloc(arena, TQP_KEY_BATCH * sizeof(uint64_t));
     state->batch_numbers = tqp_arena_alloc(arena, TQP_KEY_BATCH * sizeof(uint32_t));
-    bool ok = state->words && state->batch_words && state->hashes && state->batch_numbers;
+    bool ok = state->words && state->hashes && state->batch_numbers;
     return ok ? TQP_OK : tqp_exec_arena_status(arena);
 }
 
@@ -153,29 +152,52 @@ static const uint64_t *key_words(const TqpTile *tile, TqpProbeState *state) {
     return state->words;
 }
 
+/* match &= the bit of each row's number, of a bitmap over all numbers */
+static void look_up_bits(TqpTile *tile, TqpProbeState *state, const TqpBuffer *bits,
+                         uint32_t nnumbers) {
+    TqpKernelArgs args = {.n = tile->n,
+                          .out = state->other,
+                          .in = {state->begin, NULL, NULL},
+                          .aux = bits->data,
+                          .aux_count = nnumbers};
+    tile->backend->kernels[TQP_STEP_LUT_MASK][TQP_LANE_U32](&args);
+    for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++)
+        state->match[w] &= state->other[w];
+}
+
+/* Rows whose key the filter knows not to be in the build match nothing: they are not hashed. */
+static void apply_filter(TqpTile *tile, TqpProbeState *state) {
+    const TqpBuildFilter *filter = &state->build->filter;
+    const TqpSlot *key = &state->probe->keys[filter->key];
+    TqpKernelArgs args = {
+        .n = tile->n, .out = state->begin, .in = {tile->regs[key->reg], NULL, NULL}};
+    args.imm[0].i = (int64_t)(0 - (uint64_t)filter->lo);
+    args.imm[1].i = filter->span;
+    tile->backend->kernels[TQP_STEP_INDEX][key->lane](&args);
+    look_up_bits(tile, state, &filter->bits, filter->span + 1);
+}
+
 /* Views of rows that do not probe must not be followed: only the others are looked up. */
 static void number_hash(TqpTile *tile, TqpProbeState *state) {
     uint32_t nwords = state->plan.nwords, n = 0;
-    const uint64_t *words = key_words(tile, state);
+    if (state->build->filter.bits.data != NULL)
+        apply_filter(tile, state);
     tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->rows, state->match,
                     NULL, NULL, (TqpScalar){.i = 0}, &n);
-    for (uint32_t i = 0; n < tile->n && i < tile->n; i++)
+    bool all = n == tile->n;
+    const uint64_t *words = all ? key_words(tile, state) : state->words;
+    if (!all)
+        tqp_key_pack_rows(&state->plan, tile, state->rows, n, state->words);
+    for (uint32_t i = 0; !all && i < tile->n; i++)
         state->begin[i] = state->build->none;
     for (uint32_t done = 0; done < n; done += TQP_KEY_BATCH) {
         uint32_t batch = n - done < TQP_KEY_BATCH ? n - done : TQP_KEY_BATCH;
         const uint32_t *rows = state->rows + done;
         const uint64_t *keys = words + (size_t)done * nwords;
-        uint32_t *numbers = state->begin + done;
-        if (n < tile->n) {
-            for (uint32_t i = 0; i < batch; i++)
-                memcpy(state->batch_words + (size_t)i * nwords, words + (size_t)rows[i] * nwords,
-                       nwords * sizeof(uint64_t));
-            keys = state->batch_words;
-            numbers = state->batch_numbers;
-        }
+        uint32_t *numbers = all ? state->begin + done : state->batch_numbers;
         tqp_key_hash(&state->plan, keys, batch, state->hashes);
         tqp_key_table_find(&state->build->table, keys, state->hashes, batch, numbers);
-        for (uint32_t i = 0; n < tile->n && i < batch; i++)
+        for (uint32_t i = 0; !all && i < batch; i++)
             state->begin[rows[i]] = numbers[i];
     }
 }
@@ -230,17 +252,6 @@ static void find_numbers(TqpTile *tile, const TqpStep *step, TqpProbeState *stat
 
 /* ---- EXISTS ---- */
 
-static void look_up_bits(TqpTile *tile, TqpProbeState *state) {
-    TqpKernelArgs args = {.n = tile->n,
-                          .out = state->other,
-                          .in = {state->begin, NULL, NULL},
-                          .aux = state->build->bits.data,
-                          .aux_count = state->build->nnumbers};
-    tile->backend->kernels[TQP_STEP_LUT_MASK][TQP_LANE_U32](&args);
-    for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++)
-        state->match[w] &= state->other[w];
-}
-
 static void find_matches(TqpTile *tile, TqpProbeState *state) {
     const TqpBuild *build = state->build;
     if (build->map->kind == TQP_MAP_ALL && build->nrows == 0)
@@ -250,7 +261,7 @@ static void find_matches(TqpTile *tile, TqpProbeState *state) {
     if (build->map->kind != TQP_MAP_DENSE)
         return;
     if (build->bits.data != NULL)
-        look_up_bits(tile, state);
+        look_up_bits(tile, state, &build->bits, build->nnumbers);
     else if (build->unique)
         find_rows(tile, state);
     else

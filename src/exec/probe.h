@@ -28,8 +28,8 @@ typedef struct TqpProbeState {
     uint32_t *rows;        /* of the tile: those to look up, later those to pair */
     /* HASH */
     TqpKeyPlan plan;
-    uint64_t *words;                /* keys of the tile */
-    uint64_t *batch_words, *hashes; /* TQP_KEY_BATCH */
+    uint64_t *words;  /* keys of the tile */
+    uint64_t *hashes; /* TQP_KEY_BATCH */
     uint32_t *batch_numbers;
     /* pairing; absent where no row can have two matches */
     const uint32_t *list; /* build rows at [begin, end); NULL: these are the rows */

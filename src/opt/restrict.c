@@ -1,0 +1,197 @@
+/*
+ * group_restriction: an aggregate on the right of a join computes only groups that the left can ask
+ * for, where a filtered scan tells which these are:
+ *
+ *   join l.k = a.k (.. filter(scan p) joined on p.k = l.k ..) (aggregate by k (x))
+ *     the aggregate's input becomes  semi join x.k = p.k x (project p.k (filter (scan p)))
+ *
+ * Groups of other keys would find no match.  join_order then finds the semi join's place in x.
+ */
+#include "opt/join_order.h"
+
+/* Keys of the scan, of the keys there are, below which a second scan of it is worth it. */
+static const double restrict_share = 0.25;
+/* Rows of that scan, of the rows to be grouped. */
+static const double restrict_rows = 2;
+enum { DEPTH_MAX = 40 };
+
+/* A column of a filtered scan that has all values of some column which are not NULL. */
+typedef struct Domain {
+    const TqpOptContext *ctx;
+    const TqpNode *node; /* NULL: none found */
+    uint32_t column;
+    double rows, base_rows;
+    bool failed;
+} Domain;
+
+static bool is_filtered_scan(const TqpNode *n) {
+    if (n->kind != TQP_NODE_FILTER)
+        return false;
+    while (n->kind == TQP_NODE_FILTER)
+        n = n->inputs[0];
+    return n->kind == TQP_NODE_SCAN;
+}
+
+static void consider(Domain *d, const TqpNode *n, uint32_t column) {
+    TqpEstimate e;
+    if (!tqp_opt_estimate(d->ctx, n, &e)) {
+        d->failed = true;
+        return;
+    }
+    if (d->node != NULL && d->rows <= e.rows)
+        return;
+    d->node = n;
+    d->column = column;
+    d->rows = e.rows;
+    d->base_rows = e.base_rows;
+}
+
+static void find(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth);
+
+/* The columns that the predicate sets equal to this one, on the other side. */
+static void find_equal(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth) {
+    uint32_t nleft = n->inputs[0]->noutputs;
+    TqpExprList all = {0};
+    if (!tqp_opt_flatten(d->ctx->arena, TQP_OP_AND, n->join.pred, &all)) {
+        d->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < all.n; i++) {
+        const TqpExpr *e = all.items[i];
+        if (e->op != TQP_OP_EQ || e->args[0]->op != TQP_OP_COL || e->args[1]->op != TQP_OP_COL)
+            continue;
+        uint32_t x = e->args[0]->index, y = e->args[1]->index;
+        if (x != column && y != column)
+            continue;
+        uint32_t other = x == column ? y : x;
+        if ((other < nleft) != (column < nleft))
+            find(d, n->inputs[other >= nleft], other >= nleft ? other - nleft : other, depth);
+    }
+}
+
+static void find_in_join(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth) {
+    uint32_t nleft = n->inputs[0]->noutputs;
+    TqpJoinKind kind = n->join.kind;
+    bool inner = kind == TQP_JOIN_INNER;
+    if (n->join.dependent || kind == TQP_JOIN_FULL || (column >= nleft && !inner))
+        return;
+    find(d, n->inputs[column >= nleft], column >= nleft ? column - nleft : column, depth);
+    if (inner || kind == TQP_JOIN_SEMI)
+        find_equal(d, n, column, depth);
+}
+
+static void find(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth) {
+    if (depth == 0 || d->failed)
+        return;
+    depth--;
+    if (is_filtered_scan(n)) {
+        consider(d, n, column);
+        return;
+    }
+    switch (n->kind) {
+    case TQP_NODE_FILTER:
+    case TQP_NODE_SORT:
+    case TQP_NODE_LIMIT:
+        find(d, n->inputs[0], column, depth);
+        break;
+    case TQP_NODE_PROJECT:
+        if (n->project.exprs[column]->op == TQP_OP_COL)
+            find(d, n->inputs[0], n->project.exprs[column]->index, depth);
+        break;
+    case TQP_NODE_AGGREGATE:
+        if (column < n->aggregate.nkeys && n->aggregate.keys[column]->op == TQP_OP_COL)
+            find(d, n->inputs[0], n->aggregate.keys[column]->index, depth);
+        break;
+    case TQP_NODE_JOIN:
+        find_in_join(d, n, column, depth);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool is_worth(const Domain *d, const TqpNode *input, uint32_t key) {
+    TqpEstimate e;
+    return tqp_opt_estimate(d->ctx, input, &e) &&
+           d->rows < restrict_share * e.columns[key].ndistinct &&
+           d->base_rows < restrict_rows * e.rows;
+}
+
+static const TqpNode *semi_join(TqpArena *a, const TqpNode *input, uint32_t key, const Domain *d) {
+    static const TqpType boolean = {.kind = TQP_TYPE_BOOL};
+    TqpExprList columns = {0};
+    if (!tqp_opt_add_columns(a, &columns, d->node, 0))
+        return NULL;
+    const TqpExpr *value = columns.items[d->column];
+    const TqpNode *values = tqp_ir_project(a, d->node, 1, &value);
+    const TqpExpr *x = tqp_ir_col(a, key, value->type),
+                  *y = tqp_ir_col(a, input->noutputs, value->type);
+    const TqpExpr *equal =
+        x == NULL || y == NULL ? NULL : tqp_ir_call2(a, TQP_OP_EQ, boolean, x, y);
+    if (values == NULL || equal == NULL)
+        return NULL;
+    return tqp_ir_join(a, TQP_JOIN_SEMI, false, input, values, equal);
+}
+
+static const TqpNode *over(TqpArena *a, const TqpNode *n, const TqpNode *input) {
+    if (input == NULL || input == n->inputs[0])
+        return input == NULL ? NULL : n;
+    return tqp_opt_with_input(a, n, input);
+}
+
+/* The same node, its groups restricted to the values of a column; itself where that does not pay.
+ */
+static const TqpNode *restricted(const Domain *d, const TqpNode *n, uint32_t column) {
+    TqpArena *a = d->ctx->arena;
+    if (n->kind == TQP_NODE_FILTER) {
+        const TqpNode *input = restricted(d, n->inputs[0], column);
+        return over(a, n, input);
+    }
+    if (n->kind == TQP_NODE_PROJECT && n->project.exprs[column]->op == TQP_OP_COL) {
+        const TqpNode *input = restricted(d, n->inputs[0], n->project.exprs[column]->index);
+        return over(a, n, input);
+    }
+    if (n->kind != TQP_NODE_AGGREGATE || column >= n->aggregate.nkeys ||
+        n->aggregate.keys[column]->op != TQP_OP_COL ||
+        !is_worth(d, n->inputs[0], n->aggregate.keys[column]->index))
+        return n;
+    const TqpNode *input = semi_join(a, n->inputs[0], n->aggregate.keys[column]->index, d);
+    return input == NULL ? NULL : tqp_opt_with_input(a, n, input);
+}
+
+static const TqpNode *restrict_join(TqpArena *a, const TqpNode *node, void *arg) {
+    const TqpOptContext *ctx = arg;
+    TqpExprList all = {0};
+    if (node->kind != TQP_NODE_JOIN || node->join.dependent || node->join.kind == TQP_JOIN_FULL ||
+        node->join.kind == TQP_JOIN_MARK)
+        return node;
+    uint32_t nleft = node->inputs[0]->noutputs;
+    if (!tqp_opt_flatten(a, TQP_OP_AND, node->join.pred, &all))
+        return NULL;
+    for (uint32_t i = 0; i < all.n; i++) {
+        const TqpExpr *e = all.items[i];
+        if (e->op != TQP_OP_EQ || e->args[0]->op != TQP_OP_COL || e->args[1]->op != TQP_OP_COL ||
+            (e->args[0]->index < nleft) == (e->args[1]->index < nleft))
+            continue;
+        bool first = e->args[0]->index < nleft;
+        uint32_t left = e->args[first ? 0 : 1]->index, right = e->args[first ? 1 : 0]->index;
+        Domain d = {.ctx = ctx};
+        find(&d, node->inputs[0], left, DEPTH_MAX);
+        if (d.failed)
+            return NULL;
+        const TqpNode *inputs[2] = {node->inputs[0], node->inputs[1]};
+        if (d.node == NULL)
+            continue;
+        inputs[1] = restricted(&d, node->inputs[1], right - nleft);
+        if (inputs[1] == NULL)
+            return NULL;
+        if (inputs[1] != node->inputs[1])
+            return tqp_opt_with_inputs(a, node, inputs);
+    }
+    return node;
+}
+
+TqpStatus tqp_opt_restrict_groups(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
+    *out = tqp_opt_map_graph(ctx->arena, in, restrict_join, ctx);
+    return *out == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
+}
