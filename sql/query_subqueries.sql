@@ -51,9 +51,9 @@ WITH x AS (SELECT id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) S
 WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8;
 WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT count(*) FROM q_one WHERE EXISTS (SELECT FROM x WHERE x.id > q_one.id);
 RESET tqp.force;
-SELECT lowers('WITH x AS (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8');
-SELECT lowers('WITH x AS MATERIALIZED (SELECT id, 1 / (id + 7) AS q FROM q_few) SELECT sum(id) FROM x WHERE id > 8');
-SELECT lowers('WITH x AS (SELECT id, k + 1 AS q FROM q_few) SELECT count(*) FROM x, x y WHERE x.id = y.q');
+SELECT same('WITH x AS (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8');
+SELECT same('WITH x AS MATERIALIZED (SELECT id, 1 / (id + 7) AS q FROM q_few) SELECT sum(id) FROM x WHERE id > 8');
+SELECT same('WITH x AS (SELECT id, k + 1 AS q FROM q_few) SELECT count(*) FROM x, x y WHERE x.id = y.q');
 
 -- avg() and numeric division below the top of a query
 SELECT same('SELECT x.k, x.a FROM (SELECT k, avg(n) AS a FROM q_all GROUP BY k) x WHERE x.a > 100 ORDER BY 1');
