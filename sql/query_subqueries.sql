@@ -50,6 +50,8 @@ WITH x AS MATERIALIZED (SELECT id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FR
 WITH x AS (SELECT id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) SELECT count(*) FROM x, x y;
 WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8;
 WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT count(*) FROM q_one WHERE EXISTS (SELECT FROM x WHERE x.id > q_one.id);
+SELECT count(*) FROM q_empty WHERE k = (SELECT k FROM q_few); -- none
+SELECT f.id FROM q_few f LEFT JOIN q_empty e ON f.id = e.id WHERE e.k > 3 AND (SELECT k FROM q_few) = 3;
 RESET tqp.force;
 SELECT same('WITH x AS (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8');
 SELECT same('WITH x AS MATERIALIZED (SELECT id, 1 / (id + 7) AS q FROM q_few) SELECT sum(id) FROM x WHERE id > 8');

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exec/probe.h"
 #include "exec/run.h"
 
 /* Below this many rows a further thread costs more than it brings. */
@@ -150,6 +151,7 @@ static const TqpSinkOps *sink_ops(const TqpSink *sink) {
 }
 
 static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
+    TQP_TRY(tqp_probe_check(run));
     if (run->nmorsels > 0)
         TQP_TRY(tqp_team_run(run->nworkers, run->query->poll, work, run));
     gather_stats(run);

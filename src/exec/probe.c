@@ -108,6 +108,19 @@ TqpStatus tqp_probe_init(TqpTile *tile) {
     return TQP_OK;
 }
 
+TqpStatus tqp_probe_check(const TqpRun *run) {
+    for (uint32_t s = 0; s < run->pipeline->nsteps; s++) {
+        const TqpProbe *probe = run->pipeline->steps[s].aux;
+        if (run->pipeline->steps[s].op != TQP_STEP_PROBE || probe == NULL || !probe->single ||
+            probe->pipeline >= run->nbuilds || run->builds[probe->pipeline].map == NULL)
+            continue;
+        const TqpBuild *build = &run->builds[probe->pipeline];
+        if (build->map->kind == TQP_MAP_ALL && build->nrows > 1)
+            return TQP_CARDINALITY;
+    }
+    return TQP_OK;
+}
+
 /* ---- numbers of keys ---- */
 
 /* Rows that may match at all: those that probe, with no NULL in a key that must equal something. */

@@ -50,6 +50,11 @@ typedef struct TqpProbeState {
 
 /* States of the pipeline's PROBE steps; checks PROBE, MATCH and FETCH against the builds. */
 TqpStatus tqp_probe_init(TqpTile *tile) TQP_NODISCARD;
+/*
+ * Before the pipeline runs: CARDINALITY for a scalar subquery without keys that has two rows, also
+ * when no row will ask, since PostgreSQL's plan may ask once before all rows.
+ */
+TqpStatus tqp_probe_check(const struct TqpRun *run) TQP_NODISCARD;
 /* Look up the tile's rows.  *pairs: some row may have several matches, or it is a PROBE_ANY. */
 TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) TQP_NODISCARD;
 

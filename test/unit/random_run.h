@@ -21,6 +21,14 @@ static inline void complain(const Case *c, uint64_t seed, const char *backend, c
     tqp_string_free(&text);
 }
 
+/* A scalar subquery without keys may raise although no row asks for it. */
+static inline bool has_single(const TqpNode *n) {
+    bool has = n->kind == TQP_NODE_JOIN && n->join.kind == TQP_JOIN_SINGLE;
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        has = has || has_single(n->inputs[i]);
+    return has;
+}
+
 static inline void run_on(Case *c, uint64_t seed, const TqpBackend *backend,
                           const TqpProgram *program, const IrTable *expected, bool raised,
                           Tally *tally) {
@@ -35,7 +43,7 @@ static inline void run_on(Case *c, uint64_t seed, const TqpBackend *backend,
         tqp_result_free(&result);
     } else {
         ok = status == TQP_OVERFLOW || status == TQP_DIV_BY_ZERO ||
-             (raised && status == TQP_CARDINALITY);
+             (status == TQP_CARDINALITY && has_single(c->plan));
         tally->raised += raised;
         tally->spurious += !raised;
     }
