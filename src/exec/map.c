@@ -103,13 +103,7 @@ static TqpStatus number_rows(TqpTeam *team, int worker, void *arg) {
 static TqpStatus fill_first(TqpBuild *build, TqpRun *run) {
     size_t bytes = (size_t)build->nnumbers * sizeof(uint32_t);
     TQP_TRY(tqp_buffer_alloc(&build->first, run->query->broker, bytes));
-    uint32_t *first = build->first.data;
-    for (uint64_t i = 0; i < build->nnumbers; i++) {
-        if (tqp_stop_at(&run->leader, i))
-            return TQP_CANCELLED;
-        first[i] = build->nrows;
-    }
-    return TQP_OK;
+    return tqp_build_no_rows(build, &run->leader);
 }
 
 /* Narrow lanes count modulo 2^64: right while the array lies within the values of int64. */

@@ -78,4 +78,7 @@ TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 TqpStatus tqp_build_rows(TqpBuild *build, struct TqpRun *run, const uint32_t *numbers,
                          uint32_t excluded) TQP_NODISCARD;
 
+/* first[k] = no row, for all numbers. */
+TqpStatus tqp_build_no_rows(TqpBuild *build, const TqpStop *stop) TQP_NODISCARD;
+
 #endif
