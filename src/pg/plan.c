@@ -5,7 +5,6 @@
 
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
-#include "parser/parsetree.h"
 
 #include "pg/plan.h"
 
@@ -58,9 +57,21 @@ static List *pack_relations(List *relations) {
     ListCell *lc;
     foreach (lc, relations) {
         const TqpPlanRelation *r = lfirst(lc);
-        packed = lappend(packed, lcons_int((int)r->rtindex, list_copy(r->attnums)));
+        packed = lappend(
+            packed, lcons_int((int)r->rtindex, lcons_int((int)r->relid, list_copy(r->attnums))));
     }
     return packed;
+}
+
+/* In a plan of which we made a part only the finished plan knows. */
+static Index find_relation(List *rtable, Oid relid) {
+    ListCell *lc;
+    foreach (lc, rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (rte->rtekind == RTE_RELATION && rte->relid == relid)
+            return (Index)foreach_current_index(lc) + 1;
+    }
+    return 0;
 }
 
 static List *unpack_relations(List *packed, List *rtable) {
@@ -69,8 +80,10 @@ static List *unpack_relations(List *packed, List *rtable) {
     foreach (lc, packed) {
         TqpPlanRelation *r = palloc0(sizeof(*r));
         r->rtindex = (Index)linitial_int(lfirst(lc));
-        r->relid = rt_fetch(r->rtindex, rtable)->relid;
-        r->attnums = list_copy_tail(lfirst(lc), 1);
+        r->relid = (Oid)lsecond_int(lfirst(lc));
+        r->attnums = list_copy_tail(lfirst(lc), 2);
+        if (r->rtindex == 0)
+            r->rtindex = find_relation(rtable, r->relid);
         relations = lappend(relations, r);
     }
     return relations;

@@ -41,13 +41,13 @@ typedef struct TqpPlanTail {
 /* A table that the IR scans under the number of its place in TqpPlan.relations. */
 typedef struct TqpPlanRelation {
     Oid relid;
-    Index rtindex; /* in the range table of the plan */
+    Index rtindex; /* in the range table of the plan; 0: not there, or not known while planning */
     List *attnums; /* integers: the scan's columns */
 } TqpPlanRelation;
 
 typedef struct TqpPlan {
     char *ir;
-    PlannedStmt *original; /* PostgreSQL's own plan, for replay */
+    PlannedStmt *original; /* PostgreSQL's own plan, for replay; NULL of a part */
     List *relations;       /* of TqpPlanRelation * */
     List *functions;       /* OIDs whose EXECUTE privilege is to be checked */
     List *params;          /* of TqpPlanParam * */

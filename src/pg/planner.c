@@ -13,6 +13,7 @@
 #include "pg/compat.h"
 #include "pg/control.h"
 #include "pg/lower.h"
+#include "pg/parts.h"
 #include "pg/plan.h"
 #include "pg/planner.h"
 #include "pg/scan_node.h"
@@ -27,7 +28,8 @@ const char *tqp_planner_last_reason(void) {
 
 /* First look.  Nothing is copied before this. */
 static bool is_worth_a_look(const Query *q) {
-    return tqp_enabled && q->commandType == CMD_SELECT && q->utilityStmt == NULL &&
+    return tqp_enabled && q->utilityStmt == NULL &&
+           (q->commandType == CMD_SELECT || tqp_parts_possible(q)) &&
            (q->rtable != NIL || q->cteList != NIL) && !IsParallelWorker() &&
            tqp_extension_active() && tqp_planner_gate(q);
 }
@@ -51,9 +53,7 @@ static List *scan_targets(const Query *query, bool as_vars) {
     return targets;
 }
 
-/* Where each table stands in the range table of PostgreSQL's plan, which has all levels' entries.
- */
-static bool place_relations(const PlannedStmt *stmt, TqpPlan *plan) {
+bool tqp_planner_place(const PlannedStmt *stmt, TqpPlan *plan) {
     ListCell *r, *e;
     foreach (r, plan->relations) {
         TqpPlanRelation *relation = lfirst(r);
@@ -102,9 +102,9 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     return stmt;
 }
 
-/* Frees the arena whatever happens; false with *reason set when the query stays with PostgreSQL. */
-static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
-                              const char **reason) {
+/* Frees the arena whatever happens. */
+pg_noinline bool tqp_planner_lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
+                                   const char **reason) {
     TqpArena arena = {0};
     volatile bool ok = false;
     PG_TRY();
@@ -127,16 +127,16 @@ static pg_noinline bool lower(Query *query, ParamListInfo bound_params, TqpPlan 
 static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo bound_params,
                             const char **reason) {
     TqpPlan plan = {.original = original};
-    if (!lower(query, bound_params, &plan, reason))
+    if (!tqp_planner_lower(query, bound_params, &plan, reason))
         return NULL;
-    if (place_relations(original, &plan))
+    if (tqp_planner_place(original, &plan))
         return wrap(original, query, &plan);
     *reason = "table that PostgreSQL's plan does not read";
     return NULL;
 }
 
-static PlannedStmt *plan_as_always(Query *parse, const char *query_string, int cursor_options,
-                                   ParamListInfo bound_params) {
+PlannedStmt *tqp_planner_standard(Query *parse, const char *query_string, int cursor_options,
+                                  ParamListInfo bound_params) {
     if (previous_planner_hook != NULL)
         return previous_planner_hook(parse, query_string, cursor_options, bound_params);
     return standard_planner(parse, query_string, cursor_options, bound_params);
@@ -147,11 +147,14 @@ PlannedStmt *tqp_planner_force(Query *query, const char *query_string, const cha
     if (*reason != NULL)
         return NULL;
     Query *copy = copyObject(query);
-    PlannedStmt *original = plan_as_always(query, query_string, 0, NULL);
+    PlannedStmt *original = tqp_planner_standard(query, query_string, 0, NULL);
     return offload(original, copy, NULL, reason);
 }
 
+/* Statements that modify data are not expected to run on the engine, so the log is silent. */
 static void decline(const PlannedStmt *stmt, const char *query_string, const char *reason) {
+    if (stmt->commandType != CMD_SELECT)
+        return;
     strlcpy(last_reason, reason, sizeof(last_reason));
     tqp_control_log(TQP_OUTCOME_DECLINED, stmt->queryId, query_string, reason, 0, 0);
 }
@@ -160,11 +163,12 @@ static PlannedStmt *plan_query(Query *parse, const char *query_string, int curso
                                ParamListInfo bound_params) {
     if (!is_worth_a_look(parse)) {
         last_reason[0] = '\0';
-        return plan_as_always(parse, query_string, cursor_options, bound_params);
+        return tqp_planner_standard(parse, query_string, cursor_options, bound_params);
     }
     const char *reason = tqp_planner_shape(parse, cursor_options);
     Query *copy = reason == NULL ? copyObject(parse) : NULL;
-    PlannedStmt *original = plan_as_always(parse, query_string, cursor_options, bound_params);
+    Query *parts = tqp_parts_possible(parse) ? copyObject(parse) : NULL;
+    PlannedStmt *original = tqp_planner_standard(parse, query_string, cursor_options, bound_params);
     PlannedStmt *stmt = NULL;
     last_reason[0] = '\0'; /* planning may have planned other queries */
     if (!tqp_force && original->planTree->total_cost < tqp_min_cost)
@@ -173,11 +177,19 @@ static PlannedStmt *plan_query(Query *parse, const char *query_string, int curso
         stmt = offload(original, copy, bound_params, &reason);
     if (stmt != NULL)
         return stmt;
-    decline(original, query_string, reason);
-    return original;
+    if (parts != NULL)
+        stmt = tqp_parts_plan(parts, original, query_string, cursor_options, bound_params);
+    last_reason[0] = '\0';
+    if (stmt == NULL) {
+        decline(original, query_string, reason);
+        return original;
+    }
+    snprintf(last_reason, sizeof(last_reason), "%s; runs in part", reason);
+    return stmt;
 }
 
 void tqp_planner_init(void) {
     previous_planner_hook = planner_hook;
     planner_hook = plan_query;
+    tqp_part_init();
 }

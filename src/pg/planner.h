@@ -4,8 +4,11 @@
 
 #include "postgres.h"
 
+#include "nodes/params.h"
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
+
+#include "pg/plan.h"
 
 extern void tqp_planner_init(void);
 
@@ -17,6 +20,18 @@ extern bool tqp_planner_gate(const Query *query);
 
 /* What makes a query ineligible whatever it costs: a static string, or NULL. */
 extern const char *tqp_planner_shape(const Query *query, int cursor_options);
+
+/* The plan as it is without us. */
+extern PlannedStmt *tqp_planner_standard(Query *parse, const char *query_string, int cursor_options,
+                                         ParamListInfo bound_params);
+
+/* Fills plan from the query, which is scribbled on; false with *reason set when it cannot run. */
+extern bool tqp_planner_lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
+                              const char **reason);
+
+/* Where each table stands in the range table of PostgreSQL's plan, which has all levels' entries;
+ * false when one does not. */
+extern bool tqp_planner_place(const PlannedStmt *stmt, TqpPlan *plan);
 
 /* A plan on the engine whatever it costs; NULL with the reason when there is none. */
 extern PlannedStmt *tqp_planner_force(Query *query, const char *query_string, const char **reason);

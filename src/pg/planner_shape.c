@@ -14,6 +14,7 @@ static const char *query_shape(const Query *q) {
         bool found;
         const char *reason;
     } limits[] = {
+        {q->commandType != CMD_SELECT, "statement that modifies data"},
         {q->hasWindowFuncs, "window function"},
         {q->hasTargetSRFs, "set-returning function"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},

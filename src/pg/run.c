@@ -62,6 +62,10 @@ static const TqpBackend *backend(void) {
 
 static TqpPin *pin(TqpScanState *s, const TqpPlanRelation *relation, const char **reason) {
     EState *estate = s->css.ss.ps.state;
+    if (relation->rtindex == 0) {
+        *reason = "table that PostgreSQL's plan does not read";
+        return NULL;
+    }
     Relation rel = ExecGetRangeTableRelation(estate, relation->rtindex);
     int n = list_length(relation->attnums);
     AttrNumber *attnums = palloc(sizeof(AttrNumber) * ((Size)n + 1));

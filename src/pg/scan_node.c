@@ -47,6 +47,8 @@ static void begin_scan(CustomScanState *node, EState *estate, int eflags) {
     CustomScan *scan = (CustomScan *)node->ss.ps.plan;
     tqp_plan_unpack(scan->custom_private, estate->es_range_table, &s->plan);
     check_functions(s->plan.functions);
+    s->own = scan->custom_plans != NIL ? linitial(scan->custom_plans) : NULL;
+    s->eflags = eflags;
     if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
         return;
     s->stored = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
@@ -63,15 +65,40 @@ static double total_ms(const TqpScanState *s) {
     return r->parse_ms + r->pin_ms + r->bind_ms + r->run_ms + r->tail_ms + s->replay_ms;
 }
 
+static void log_outcome(const TqpScanState *s, TqpOutcome outcome) {
+    const EState *estate = s->css.ss.ps.state;
+    const char *reason = s->replay_reason;
+    if (s->own != NULL)
+        reason = reason != NULL ? psprintf("in part: %s", reason) : "in part";
+    tqp_control_log(outcome, estate->es_plannedstmt->queryId, estate->es_sourceText, reason,
+                    total_ms(s), s->rows);
+}
+
+/*
+ * PostgreSQL's plan of a part takes the node's place in the running plan.  It gives its rows as
+ * they are asked for, so that it meets no more errors than it would have without us.
+ */
+static void replay_part(TqpScanState *s) {
+    tqp_run_free(&s->run);
+    if (s->store != NULL)
+        tuplestore_end(s->store);
+    s->store = NULL;
+    s->rows = 0;
+    s->child = ExecInitNode(s->own, s->css.ss.ps.state, s->eflags);
+}
+
 /* PostgreSQL's own plan; the log tells of the replay also when it ends in the genuine error. */
 static void replay(TqpScanState *s) {
-    const EState *estate = s->css.ss.ps.state;
+    if (s->own != NULL) {
+        replay_part(s);
+        return;
+    }
     PG_TRY();
     { tqp_replay(s); }
     PG_CATCH();
     {
-        tqp_control_log(TQP_OUTCOME_REPLAYED, estate->es_plannedstmt->queryId,
-                        estate->es_sourceText, s->replay_reason, total_ms(s), 0);
+        s->rows = 0;
+        log_outcome(s, TQP_OUTCOME_REPLAYED);
         PG_RE_THROW();
     }
     PG_END_TRY();
@@ -94,21 +121,41 @@ static void execute(TqpScanState *s) {
     if (s->reader != NULL)
         s->rows = s->run.result.nrows;
     s->executed = true;
-    tqp_control_log(done ? TQP_OUTCOME_OFFLOADED : TQP_OUTCOME_REPLAYED,
-                    estate->es_plannedstmt->queryId, estate->es_sourceText, s->replay_reason,
-                    total_ms(s), s->rows);
+    log_outcome(s, done ? TQP_OUTCOME_OFFLOADED : TQP_OUTCOME_REPLAYED);
     MemoryContextSwitchTo(old);
 }
 
-static TupleTableSlot *exec_scan(CustomScanState *node) {
-    TqpScanState *s = (TqpScanState *)node;
-    TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-    ExprContext *econtext = node->ss.ps.ps_ExprContext;
-    bool forward = ScanDirectionIsForward(node->ss.ps.state->es_direction);
-    CHECK_FOR_INTERRUPTS();
-    if (!s->executed)
-        execute(s);
+/*
+ * The row as the nodes above a part expect it: in the virtual slot that the node announced, with
+ * its own target list.
+ */
+static TupleTableSlot *project(TqpScanState *s, TupleTableSlot *row) {
+    TupleTableSlot *slot = s->css.ss.ss_ScanTupleSlot;
+    ProjectionInfo *projection = s->css.ss.ps.ps_ProjInfo;
+    ExprContext *econtext = s->css.ss.ps.ps_ExprContext;
+    int n = slot->tts_tupleDescriptor->natts;
+    if (TupIsNull(row))
+        return NULL;
+    if (row != slot) { /* the replayed plan has sort keys after our columns */
+        slot_getsomeattrs(row, n);
+        ExecClearTuple(slot);
+        memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * (Size)n);
+        memcpy(slot->tts_isnull, row->tts_isnull, sizeof(bool) * (Size)n);
+        ExecStoreVirtualTuple(slot);
+    }
+    if (projection == NULL)
+        return slot;
+    econtext->ecxt_scantuple = slot;
+    return ExecProject(projection);
+}
+
+static TupleTableSlot *next_row(TqpScanState *s) {
+    TupleTableSlot *slot = s->css.ss.ss_ScanTupleSlot;
+    ExprContext *econtext = s->css.ss.ps.ps_ExprContext;
+    bool forward = ScanDirectionIsForward(s->css.ss.ps.state->es_direction);
     ResetExprContext(econtext);
+    if (s->child != NULL)
+        return ExecProcNode(s->child);
     if (s->store != NULL) {
         tuplestore_gettupleslot(s->store, forward, false, s->stored);
         return s->stored;
@@ -117,22 +164,36 @@ static TupleTableSlot *exec_scan(CustomScanState *node) {
     return slot;
 }
 
+static TupleTableSlot *exec_scan(CustomScanState *node) {
+    TqpScanState *s = (TqpScanState *)node;
+    CHECK_FOR_INTERRUPTS();
+    if (!s->executed)
+        execute(s);
+    TupleTableSlot *row = next_row(s);
+    return s->own != NULL ? project(s, row) : row;
+}
+
 static void end_scan(CustomScanState *node) {
     TqpScanState *s = (TqpScanState *)node;
     if (s->store != NULL)
         tuplestore_end(s->store);
     s->store = NULL;
     s->reader = NULL;
+    if (s->child != NULL)
+        ExecEndNode(s->child);
+    s->child = NULL;
     tqp_run_free(&s->run);
 }
 
-/* No parameter changes within an execution (external ones are fixed), so the rows stay good. */
+/* No parameter changes within an execution: external ones are fixed, and a part reads no others. */
 static void rescan(CustomScanState *node) {
     TqpScanState *s = (TqpScanState *)node;
     if (s->store != NULL)
         tuplestore_rescan(s->store);
     if (s->reader != NULL)
         tqp_result_rewind(s->reader);
+    if (s->child != NULL)
+        ExecReScan(s->child);
 }
 
 static const CustomExecMethods exec_methods = {

@@ -34,6 +34,9 @@ typedef struct TqpScanState {
     TqpRun run;
     TqpValue *params; /* values of plan.params */
     bool executed;
+    int eflags;
+    Plan *own;        /* of a part of a statement: PostgreSQL's plan of it, for replay; else NULL */
+    PlanState *child; /* own, once it is replayed */
     /* Rows come from the reader over run.result, or from the store (tail or replay). */
     TqpResultReader *reader;
     Tuplestorestate *store;
