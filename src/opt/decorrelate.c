@@ -251,13 +251,44 @@ static const TqpNode *unnest(TqpArena *a, const TqpNode *node, const char **why)
     return out;
 }
 
+/*
+ * Conjuncts on the left input that read a row further out go above the join first: the domain is
+ * made of the left input, and would be one of that row too.
+ */
+static const TqpNode *unnest_below(TqpArena *a, const TqpNode *node, const char **why) {
+    const TqpNode *left = node->inputs[0];
+    TqpExprList all = {0}, stay = {0}, above = {0};
+    if (left->kind != TQP_NODE_FILTER || node->join.kind == TQP_JOIN_SINGLE ||
+        !tqp_opt_has_outer(left->filter.pred))
+        return unnest(a, node, why);
+    if (!tqp_opt_flatten(a, TQP_OP_AND, left->filter.pred, &all))
+        return NULL;
+    bool keeps = node->join.kind == TQP_JOIN_LEFT || node->join.kind == TQP_JOIN_MARK, rest = false;
+    for (uint32_t i = 0; i < all.n; i++) {
+        const TqpExpr *e = all.items[i];
+        bool raises = tqp_ir_expr_may_raise(e);
+        bool up = rest || (tqp_opt_has_outer(e) && (keeps || !raises));
+        rest = rest || (up && raises); /* none passes it */
+        if (!tqp_opt_list_add(a, up ? &above : &stay, e))
+            return NULL;
+    }
+    left = left->inputs[0];
+    if (stay.n > 0)
+        left = tqp_ir_filter(a, left, tqp_opt_join(a, TQP_OP_AND, &stay));
+    const TqpNode *join =
+        tqp_ir_join(a, node->join.kind, true, left, node->inputs[1], node->join.pred);
+    join = join != NULL ? unnest(a, join, why) : NULL;
+    return join != NULL && above.n > 0 ? tqp_ir_filter(a, join, tqp_opt_join(a, TQP_OP_AND, &above))
+                                       : join;
+}
+
 static const TqpNode *unnest_all(TqpArena *a, const TqpNode *node, const char **why) {
     const TqpNode *inputs[2] = {NULL, NULL};
     for (uint32_t i = 0; i < node->ninputs; i++)
         if ((inputs[i] = unnest_all(a, node->inputs[i], why)) == NULL)
             return NULL;
     const TqpNode *n = tqp_opt_with_inputs(a, node, inputs);
-    return n != NULL && n->kind == TQP_NODE_JOIN && n->join.dependent ? unnest(a, n, why) : n;
+    return n != NULL && n->kind == TQP_NODE_JOIN && n->join.dependent ? unnest_below(a, n, why) : n;
 }
 
 TqpStatus tqp_opt_decorrelate(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {

@@ -7,6 +7,9 @@
  *   mark            likewise; of the predicate only what is never NULL goes right, since a pair
  * whose predicate is NULL shows in the mark full            nothing append          to both inputs
  *
+ * What reads a row further out stays above a dependent join: decorrelation may copy the left input,
+ * and is simple where only filters above read that row.
+ *
  * What may raise stays where it is, so that no more rows meet it.
  */
 #include "opt/push.h"
@@ -35,7 +38,8 @@ static bool split_above(TqpArena *a, const TqpNode *node, const TqpExpr *e, Spli
     uint32_t nleft = node->inputs[0]->noutputs;
     unsigned sides = tqp_opt_sides(e, nleft);
     bool inner = node->join.kind == TQP_JOIN_INNER;
-    if (node->join.kind == TQP_JOIN_FULL || (inner && !tqp_opt_push_fits(e)))
+    bool copied = node->join.dependent && tqp_opt_has_outer(e);
+    if (node->join.kind == TQP_JOIN_FULL || (inner && !tqp_opt_push_fits(e)) || copied)
         return tqp_opt_list_add(a, &s->stay, e);
     if (movable(e) && (sides == TQP_SIDE_LEFT || (sides == 0 && !tqp_opt_has_outer(e))))
         return to_left(a, s, e);
