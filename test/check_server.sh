@@ -27,5 +27,6 @@ test/robust/run.sh quick
 echo "-- suites"
 TQP_SUITES_DIR=$dir SF=0.01 ROWS=20000 bench/suites/run.sh
 echo "-- differential test"
-# A short run has a share that varies; the long one of `make diff` asks for more.
+# A short run has a share that varies; the long ones of `make diff` ask for more.
 N=${N:-400} SEEDS=${SEEDS:-1 2} test/differential/run.sh -m 0.5
+MODE=relational SHARE=0.4 N=${N:-300} SEEDS=${SEEDS:-2} test/differential/run.sh
