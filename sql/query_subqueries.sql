@@ -42,6 +42,9 @@ SELECT same('SELECT f.id FROM q_few f WHERE EXISTS (WITH c AS (SELECT g.id FROM 
 SELECT same('SELECT (SELECT count(*) FROM q_all)');
 
 SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FROM q_few f WHERE f.id = a.id)', 'lowered');
+-- a condition on a row further out stays out of the domain of the subquery inside
+SELECT same('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.k >= (SELECT count(*) FROM q_few g WHERE g.id < f.id) AND f.k <> a.k)');
+SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.k >= (SELECT count(*) FROM q_few g WHERE g.id < f.id) AND f.k <> a.k)', 'optimised');
 SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k) FROM q_few f; -- more than one row
 
 -- What PostgreSQL computes whole raises also in rows and columns that nobody reads; what it inlines does not.
