@@ -18,6 +18,12 @@ SELECT same('SELECT id, k IN (SELECT k FROM q_few), k NOT IN (SELECT id FROM q_f
 SELECT same('SELECT count(*) FROM q_all a WHERE (a.k IN (SELECT k FROM q_few)) IS NULL');
 SELECT same('SELECT f.id, (SELECT count(*) FROM q_all a WHERE a.k = f.k) FROM q_few f ORDER BY 1');
 SELECT same('SELECT f.id, (SELECT a.t FROM q_all a WHERE a.id = f.id * 10) FROM q_few f ORDER BY 1');
+SELECT same('SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k AND a.id < f.id) FROM q_few f WHERE f.id < 5 ORDER BY 1');
+SELECT same('SELECT f.id, (SELECT g.name FROM q_few g WHERE g.id * 2 = f.id + 3), (SELECT g.id FROM q_few g WHERE g.id > f.id AND g.id < f.id + 2) FROM q_few f ORDER BY 1');
+SELECT same('SELECT f.id, (SELECT g.amount FROM q_few g WHERE g.name = f.name AND g.id <> f.id AND g.id + f.id = 9) FROM q_few f ORDER BY 1');
+SELECT same('SELECT f.id, (SELECT g.k FROM q_few g WHERE g.id = f.id AND g.id < 3 AND f.id * 1000000000 = g.k) FROM q_few f'); -- other rows overflow
+SELECT same('SELECT count(*) FROM q_few f WHERE f.k IN (SELECT g.id FROM q_few g WHERE g.name = f.name)');
+SELECT same('SELECT f.id, f.k IN (SELECT g.k FROM q_few g WHERE g.name = f.name), f.k NOT IN (SELECT g.k FROM q_few g WHERE g.k = f.k AND g.id < 20) FROM q_few f ORDER BY 1');
 SELECT same('SELECT f.id FROM q_few f WHERE CASE WHEN f.id > 40 THEN (SELECT a.id FROM q_all a WHERE a.k = f.k) > 3 ELSE true END');
 SELECT same('SELECT f.id FROM q_few f WHERE f.amount > (SELECT sum(g.amount) / 100 FROM q_few g WHERE g.k = f.k)');
 SELECT same('SELECT f.id FROM q_few f WHERE f.amount * 2 > (SELECT max(g.amount) FROM q_few g WHERE g.k = f.k)');
@@ -46,6 +52,7 @@ SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FRO
 SELECT same('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.k >= (SELECT count(*) FROM q_few g WHERE g.id < f.id) AND f.k <> a.k)');
 SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE EXISTS (SELECT 1 FROM q_few f WHERE f.k >= (SELECT count(*) FROM q_few g WHERE g.id < f.id) AND f.k <> a.k)', 'optimised');
 SELECT f.id, (SELECT a.t FROM q_all a WHERE a.k = f.k) FROM q_few f; -- more than one row
+SELECT f.id, (SELECT g.id FROM q_few g WHERE g.id <> f.id AND g.k = f.k) FROM q_few f; -- likewise
 
 -- What PostgreSQL computes whole raises also in rows and columns that nobody reads; what it inlines does not.
 SET tqp.force = on;

@@ -57,6 +57,8 @@ TqpStatus tqp_pairs_init(TqpTile *tile, uint32_t s) {
     state->spare_sel = tqp_arena_zalloc(arena, mask);
     state->any_true = tqp_arena_zalloc(arena, mask);
     state->any_null = tqp_arena_zalloc(arena, mask);
+    if (state->probe->kind == TQP_PROBE_ANY && state->probe->single)
+        state->any_row = tqp_arena_zalloc(arena, rows);
     state->saved_regs = tqp_arena_zalloc(arena, (step->nlive + 1) * sizeof(void *));
     state->spares = tqp_arena_zalloc(arena, (step->nlive + 1) * sizeof(void *));
     state->is_read = tqp_arena_zalloc(arena, step->nlive + 1);
@@ -208,8 +210,8 @@ static bool next_pairs(TqpTile *tile, const TqpStep *step, TqpProbeState *state)
     const uint32_t *rows = state->pair_rows;
     uint32_t *build_rows = step->out != TQP_NO_REG ? tile->bufs[step->out] : state->build_rows;
     uint32_t room = tile->backend->tile_rows;
-    uint32_t n = probe->kind == TQP_PROBE_ANY ? fill_any(state, build_rows, room)
-                                              : fill(state, build_rows, room);
+    uint32_t n = probe->kind == TQP_PROBE_ANY && !probe->single ? fill_any(state, build_rows, room)
+                                                                : fill(state, build_rows, room);
     if (n == 0)
         return false;
     tile->n = tile->selected = n;
@@ -271,13 +273,32 @@ TqpStatus tqp_pairs_run(TqpTile *tile, uint32_t s, uint32_t end, uint64_t before
 
 /* ---- PROBE_ANY ---- */
 
-void tqp_pairs_note(TqpTile *tile, const TqpStep *match) {
+/* The one true pair of each row of a single PROBE_ANY. */
+static TqpStatus note_rows(TqpTile *tile, const TqpStep *match) {
+    TqpProbeState *state = tile->any;
+    const uint32_t *build_rows = tile->regs[match->in[0]];
+    const uint64_t *mask = tqp_tile_guard(tile, match->in[1], match->guard, tile->guard_buf);
+    for (uint32_t i = 0; i < tile->n; i++) {
+        if (mask != NULL && !tqp_bitmap_get(mask, i))
+            continue;
+        uint32_t owner = tile->owners[i];
+        if (tqp_bitmap_get(state->any_true, owner))
+            return TQP_CARDINALITY;
+        tqp_bitmap_set(state->any_true, owner);
+        state->any_row[owner] = build_rows[i];
+    }
+    return TQP_OK;
+}
+
+TqpStatus tqp_pairs_note(TqpTile *tile, const TqpStep *match) {
     TqpProbeState *state = tile->any;
     uint64_t *out[2] = {state->any_true, state->any_null};
     uint16_t in[2] = {match->in[1], match->in[2]};
+    if (state->probe->single)
+        return note_rows(tile, match);
     for (int k = 0; k < 2; k++) {
         if (k == 1 && in[k] == TQP_NO_REG)
-            return;
+            return TQP_OK;
         const uint64_t *mask = tqp_tile_guard(tile, in[k], match->guard, tile->guard_buf);
         for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++) {
             uint64_t bits =
@@ -286,6 +307,7 @@ void tqp_pairs_note(TqpTile *tile, const TqpStep *match) {
                 tqp_bitmap_set(out[k], tile->owners[64 * w + (uint32_t)__builtin_ctzll(bits)]);
         }
     }
+    return TQP_OK;
 }
 
 TqpStatus tqp_pairs_any(TqpTile *tile, uint32_t s, uint64_t before) {
@@ -294,12 +316,17 @@ TqpStatus tqp_pairs_any(TqpTile *tile, uint32_t s, uint64_t before) {
     size_t bytes = tqp_bitmap_words(tile->n) * sizeof(uint64_t);
     memset(state->any_true, 0, bytes);
     memset(state->any_null, 0, bytes);
+    for (uint32_t i = 0; state->any_row != NULL && i < tile->n; i++)
+        state->any_row[i] = state->build->nrows;
     TQP_TRY(run_pairs(tile, s, state->probe->end, before));
     if (match->out != TQP_NO_REG) {
         tile->regs[match->out] = tile->bufs[match->out];
         memcpy(tile->bufs[match->out], state->any_true, bytes);
     }
-    if (match->out2 != TQP_NO_REG) {
+    if (match->out2 != TQP_NO_REG && state->any_row != NULL) {
+        tile->regs[match->out2] = tile->bufs[match->out2];
+        memcpy(tile->bufs[match->out2], state->any_row, tile->n * sizeof(uint32_t));
+    } else if (match->out2 != TQP_NO_REG) {
         uint64_t *out = tile->bufs[match->out2];
         for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++)
             out[w] = state->any_null[w] & ~state->any_true[w];

@@ -33,8 +33,11 @@ static bool is_probe_sound(const TqpTile *tile, uint32_t s) {
             (want == TQP_LANE_MASK ? TQP_LANE_U8 : want))
             return false;
     }
-    return probe->kind != TQP_PROBE_ANY || (probe->end > s && probe->end < tile->pipeline->nsteps &&
-                                            tile->pipeline->steps[probe->end].op == TQP_STEP_MATCH);
+    if (probe->kind != TQP_PROBE_ANY)
+        return true;
+    const TqpStep *match = &tile->pipeline->steps[probe->end];
+    return probe->end > s && probe->end < tile->pipeline->nsteps && match->op == TQP_STEP_MATCH &&
+           (!probe->single || (match->in[0] != TQP_NO_REG && match->in[2] == TQP_NO_REG));
 }
 
 static bool is_fetch_sound(const TqpTile *tile, const TqpStep *step) {
@@ -112,7 +115,8 @@ TqpStatus tqp_probe_check(const TqpRun *run) {
     for (uint32_t s = 0; s < run->pipeline->nsteps; s++) {
         const TqpProbe *probe = run->pipeline->steps[s].aux;
         if (run->pipeline->steps[s].op != TQP_STEP_PROBE || probe == NULL || !probe->single ||
-            probe->pipeline >= run->nbuilds || run->builds[probe->pipeline].map == NULL)
+            probe->kind != TQP_PROBE_PAIRS || probe->pipeline >= run->nbuilds ||
+            run->builds[probe->pipeline].map == NULL)
             continue;
         const TqpBuild *build = &run->builds[probe->pipeline];
         if (build->map->kind == TQP_MAP_ALL && build->nrows > 1)
@@ -395,7 +399,7 @@ TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) {
         keep_matches(tile, step, state);
         return TQP_OK;
     }
-    if (probe->single && most > 1)
+    if (probe->single && probe->kind == TQP_PROBE_PAIRS && most > 1)
         return TQP_CARDINALITY;
     *pairs = true;
     return TQP_OK;

@@ -46,6 +46,7 @@ typedef struct TqpProbeState {
     uint64_t *spare_sel;
     uint32_t *spare_positions, *owners;
     uint64_t *any_true, *any_null; /* PROBE_ANY: over rows of the saved tile */
+    uint32_t *any_row;             /* of a single one: the build row of the true pair */
 } TqpProbeState;
 
 /* States of the pipeline's PROBE steps; checks PROBE, MATCH and FETCH against the builds. */
@@ -65,6 +66,6 @@ TqpStatus tqp_pairs_run(TqpTile *tile, uint32_t s, uint32_t end, uint64_t before
 /* The same for the steps of a PROBE_ANY; then its MATCH. */
 TqpStatus tqp_pairs_any(TqpTile *tile, uint32_t s, uint64_t before) TQP_NODISCARD;
 /* At the MATCH step: remember whose pairs are true or NULL. */
-void tqp_pairs_note(TqpTile *tile, const TqpStep *match);
+TqpStatus tqp_pairs_note(TqpTile *tile, const TqpStep *match) TQP_NODISCARD;
 
 #endif

@@ -246,10 +246,8 @@ static TqpStatus finish_tile(TqpTile *tile, uint32_t end) {
         return tqp_exec_flags_status(tile->flags);
     if (tile->selected == 0)
         return TQP_OK;
-    if (end < tile->pipeline->nsteps) {
-        tqp_pairs_note(tile, &tile->pipeline->steps[end]);
-        return TQP_OK;
-    }
+    if (end < tile->pipeline->nsteps)
+        return tqp_pairs_note(tile, &tile->pipeline->steps[end]);
     uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
     TQP_TRY(tile->run->ops->tile(tile->run, tile->state, tile));
     tile->sink.rows_in += tile->selected;

@@ -44,6 +44,7 @@ static void filter_build(TqpBinder *b, TqpBindJoin *j) {
 static void bind_keys(TqpBinder *b, TqpBindJoin *j) {
     for (uint32_t i = 0; i < j->p.nkeys && b->status == TQP_OK; i++) {
         TqpBindKey *k = &j->p.keys[i];
+        j->left->raised |= tqp_ir_expr_may_raise(k->left);
         k->l = tqp_bind_expr(b, tqp_bind_substitute(b, k->left, j->left->env));
         tqp_bind_swap(b, j->other);
         k->r = tqp_bind_expr(b, tqp_bind_substitute(b, k->right, j->right->env));
@@ -141,8 +142,7 @@ void tqp_bind_join_inputs(TqpBinder *b, TqpBindJoin *j) {
         keep_mark_keys(j);
     j->unique = is_unique(b, j, true);
     j->single = is_unique(b, j, false);
-    bool outer = j->kind == TQP_JOIN_LEFT || j->kind == TQP_JOIN_SINGLE;
-    if (outer && j->p.nresidual > 0 && !j->unique) {
+    if (j->kind == TQP_JOIN_LEFT && j->p.nresidual > 0 && !j->unique) {
         tqp_bind_join_rows(b, j);
         return;
     }

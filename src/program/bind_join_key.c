@@ -157,7 +157,8 @@ static bool is_dense(const TqpBindBuild *build, uint32_t n, const TqpBindKey *ke
     TqpInt128 total = 1;
     for (uint32_t i = 0; i < n; i++) {
         const TqpBindKey *k = &keys[i];
-        if (tqp_type_class(k->r.s.type.kind) != TQP_CLASS_INT ||
+        if (tqp_type_class(k->r.s.type.kind) != TQP_CLASS_INT || k->l.loose ||
+            k->r.loose ||              /* beyond its bounds in a row that raises */
             k->r.s.max < k->r.s.min || /* raises in every row */
             !tqp_bind_fits_i64(k->r.s.min, k->r.s.max) ||
             k->r.s.max - k->r.s.min >= (TqpInt128)limit)

@@ -1,6 +1,8 @@
 /*
  * A join's predicate, split into equi-keys, conditions on one input and the residual over pairs.  A
- * conjunct that may raise stays in the residual: no more rows meet it than without the split.
+ * conjunct that may raise stays in the residual: no more rows meet it than without the split.  But
+ * equality with arithmetic that only overflows is a key: bounds mostly prove that it does not, and
+ * where it does the query replays.
  */
 #include <string.h>
 
@@ -39,12 +41,52 @@ static const TqpExpr *on_right(TqpBinder *b, const TqpExpr *e, uint32_t nleft) {
     return r != NULL ? r : e;
 }
 
+static bool is_exact(TqpType t) {
+    TqpTypeClass class = tqp_type_class(t.kind);
+    return class == TQP_CLASS_INT && t.kind != TQP_TYPE_BOOL;
+}
+
+/* Raises, if at all, by numbers out of range. */
+static bool only_overflows(const TqpExpr *e) {
+    for (uint32_t i = 0; i < e->nargs; i++)
+        if (!only_overflows(e->args[i]))
+            return false;
+    switch (e->op) {
+    case TQP_OP_COL:
+    case TQP_OP_CONST:
+    case TQP_OP_PARAM:
+        return true;
+    case TQP_OP_NEG:
+    case TQP_OP_ADD:
+    case TQP_OP_SUB:
+    case TQP_OP_MUL:
+        return is_exact(e->type);
+    case TQP_OP_CAST:
+        return is_exact(e->type) && is_exact(e->args[0]->type);
+    default:
+        return false;
+    }
+}
+
+/* The conjunct, or whether it is true. */
+static const TqpExpr *wrap(TqpBinder *b, const TqpExpr *e, bool definite) {
+    const TqpExpr *r =
+        definite ? tqp_ir_call1(b->a, TQP_OP_IS_TRUE, (TqpType){.kind = TQP_TYPE_BOOL}, e) : e;
+    if (r == NULL)
+        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+    return r != NULL ? r : e;
+}
+
 /* l = r, or not (l is distinct from r). */
-static bool take_key(TqpBinder *b, const TqpExpr *e, uint32_t nleft, TqpBindPred *out) {
+static bool take_key(TqpBinder *b, const TqpExpr *e, bool definite, TqpBindPred *out) {
+    uint32_t nleft = out->nleft;
     bool null_safe = e->op == TQP_OP_NOT && e->args[0]->op == TQP_OP_DISTINCT;
     const TqpExpr *eq = null_safe ? e->args[0] : e;
     if (eq->op != TQP_OP_EQ && !null_safe)
         return false;
+    for (int side = 0; side < 2; side++)
+        if (tqp_ir_expr_may_raise(eq->args[side]) && !only_overflows(eq->args[side]))
+            return false;
     for (int swap = 0; swap < 2; swap++) {
         const TqpExpr *l = eq->args[swap], *r = eq->args[1 - swap];
         Reads x = reads_of(l, nleft), y = reads_of(r, nleft);
@@ -52,9 +94,9 @@ static bool take_key(TqpBinder *b, const TqpExpr *e, uint32_t nleft, TqpBindPred
             continue;
         out->keys[out->nkeys++] = (TqpBindKey){.left = l,
                                                .right = on_right(b, r, nleft),
-                                               .conjunct = e,
+                                               .conjunct = wrap(b, e, definite),
                                                .null_safe = null_safe,
-                                               .definite = null_safe};
+                                               .definite = null_safe || definite};
         return true;
     }
     return false;
@@ -69,27 +111,38 @@ static bool is_true(const TqpExpr *e) {
     return e->op == TQP_OP_CONST && !e->value.is_null && e->value.b;
 }
 
-static void split(TqpBinder *b, const TqpExpr *e, TqpBindPred *out) {
-    if (e->op == TQP_OP_AND) {
+static uint32_t count_conjuncts(const TqpExpr *e) {
+    uint32_t n = 0;
+    if (e->op != TQP_OP_AND && e->op != TQP_OP_IS_TRUE)
+        return 1;
+    for (uint32_t i = 0; i < e->nargs; i++)
+        n += count_conjuncts(e->args[i]);
+    return n;
+}
+
+/* definite: whether each conjunct is true, which is never NULL. */
+static void split(TqpBinder *b, const TqpExpr *e, bool definite, TqpBindPred *out) {
+    if (e->op == TQP_OP_AND || e->op == TQP_OP_IS_TRUE) {
         for (uint32_t i = 0; i < e->nargs; i++)
-            split(b, e->args[i], out);
+            split(b, e->args[i], definite || e->op == TQP_OP_IS_TRUE, out);
         return;
     }
     Reads reads = reads_of(e, out->nleft);
-    if (is_true(e))
+    if (is_true(e) || (reads.left && reads.right && take_key(b, e, definite, out)))
         return;
+    e = wrap(b, e, definite);
     if (tqp_ir_expr_may_raise(e))
         out->residual[out->nresidual++] = e;
     else if (!reads.right)
         out->probe[out->nprobe++] = e;
     else if (!reads.left)
         add_build(b, e, out);
-    else if (!take_key(b, e, out->nleft, out))
+    else
         out->residual[out->nresidual++] = e;
 }
 
 void tqp_bind_split(TqpBinder *b, const TqpExpr *pred, uint32_t nleft, TqpBindPred *out) {
-    uint32_t n = tqp_bind_count_terms(1, &pred);
+    uint32_t n = count_conjuncts(pred);
     *out = (TqpBindPred){.nleft = nleft};
     out->keys = tqp_bind_zalloc(b, n * sizeof(*out->keys));
     out->probe = tqp_bind_zalloc(b, n * sizeof(*out->probe));
@@ -98,7 +151,7 @@ void tqp_bind_split(TqpBinder *b, const TqpExpr *pred, uint32_t nleft, TqpBindPr
     /* Whatever cannot be used elsewhere comes back to the residual. */
     out->residual = tqp_bind_zalloc(b, n * sizeof(*out->residual));
     if (b->status == TQP_OK)
-        split(b, pred, out);
+        split(b, pred, false, out);
 }
 
 const TqpExpr *tqp_bind_conjunction(TqpBinder *b, uint32_t n, const TqpExpr *const *conjuncts) {

@@ -1,6 +1,6 @@
 /*
  * PROBE and MATCH steps, the build's columns as columns of the open pipeline, and the residual: a
- * FILTER behind the pairs of an inner join, a region of pairs for semi, anti and mark.
+ * FILTER behind the pairs of an inner join, a region of pairs for semi, anti, mark and single.
  */
 #include <string.h>
 
@@ -199,13 +199,18 @@ static Mark pair_mark(TqpBinder *b, TqpBindJoin *j, const TqpExpr *const *env) {
     return m;
 }
 
-static Mark probe_any(TqpBinder *b, TqpBindJoin *j) {
+/*
+ * env: the join's left ++ right, over the build's columns.  Of a SINGLE join *row is the build row
+ * of the one pair that is true.
+ */
+static Mark probe_any(TqpBinder *b, TqpBindJoin *j, const TqpExpr ***out_env, uint16_t *row) {
     Mark m = {TQP_NO_REG, TQP_NO_REG};
-    const TqpExpr **env;
     TqpProbe *probe = make_probe(b, j, TQP_PROBE_ANY);
     if (b->status != TQP_OK)
         return m;
-    add_columns(b, j, &env);
+    probe->single = j->kind == TQP_JOIN_SINGLE;
+    add_columns(b, j, out_env);
+    const TqpExpr **env = *out_env;
     Region region = begin_region(b);
     TqpStep step = probe_step(j, probe);
     step.out = j->build->rows = tqp_bind_new_reg(b, TQP_LANE_U32);
@@ -219,6 +224,10 @@ static Mark probe_any(TqpBinder *b, TqpBindJoin *j) {
     match.out = m.on = tqp_bind_new_reg(b, TQP_LANE_MASK);
     if (pair.null != TQP_NO_REG)
         match.out2 = m.null = tqp_bind_new_reg(b, TQP_LANE_MASK);
+    if (probe->single) {
+        match.in[0] = j->build->rows;
+        match.out2 = *row = tqp_bind_new_reg(b, TQP_LANE_U32);
+    }
     probe->end = tqp_bind_append_step(b, &match);
     end_region(b, &region);
     return m;
@@ -250,14 +259,37 @@ static void add_mark(TqpBinder *b, TqpBindJoin *j, Mark m) {
     j->left->noutputs = nleft + 1;
 }
 
+/* SINGLE over a build that is not unique by its keys alone: the residual chooses the row. */
+static void probe_single(TqpBinder *b, TqpBindJoin *j) {
+    const TqpExpr **env;
+    uint16_t row = TQP_NO_REG;
+    Mark m = probe_any(b, j, &env, &row);
+    if (b->status != TQP_OK)
+        return;
+    j->build->rows = row;
+    j->build->matched = m.on;
+    for (uint32_t i = 0; i < b->source.ncolumns; i++)
+        if (b->source.columns[i].build == j->build)
+            b->source.columns[i].described = false; /* NULL where no pair is true */
+    j->left->raised = true;
+    j->left->env = env;
+    j->left->noutputs += j->right->noutputs;
+}
+
 void tqp_bind_probe(TqpBinder *b, TqpBindJoin *j) {
+    const TqpExpr **env;
+    uint16_t row;
     for (uint32_t i = 0; i < j->p.nresidual; i++)
         j->left->raised |= tqp_ir_expr_may_raise(j->p.residual[i]);
+    if (j->kind == TQP_JOIN_SINGLE && j->p.nresidual > 0 && !j->unique) {
+        probe_single(b, j);
+        return;
+    }
     if (j->kind == TQP_JOIN_INNER || j->kind == TQP_JOIN_LEFT || j->kind == TQP_JOIN_SINGLE) {
         probe_pairs(b, j);
         return;
     }
-    Mark m = j->p.nresidual > 0 ? probe_any(b, j) : probe_exists(b, j);
+    Mark m = j->p.nresidual > 0 ? probe_any(b, j, &env, &row) : probe_exists(b, j);
     if (b->status != TQP_OK)
         return;
     if (j->kind == TQP_JOIN_MARK)

@@ -82,10 +82,6 @@ static void piece(TqpBinder *b, Inputs *in, TqpJoinKind kind, bool swap) {
 
 void tqp_bind_join_rows(TqpBinder *b, TqpBindJoin *j) {
     Inputs in = {.left_node = j->left_node, .right_node = j->right_node, .pred = j->pred};
-    if (j->kind == TQP_JOIN_SINGLE) {
-        tqp_bind_fail(b, TQP_UNSUPPORTED, "scalar subquery with a condition beyond equality");
-        return;
-    }
     in.types = both_types(b, j);
     tqp_bind_materialise(b, j->left, NULL, &in.left);
     tqp_bind_swap(b, j->other);

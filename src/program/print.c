@@ -164,6 +164,8 @@ static void print_match(const TqpStep *s, TqpString *out) {
     tqp_string_printf(out, "match ");
     print_outs(s, out);
     tqp_string_printf(out, " r%u", s->in[1]);
+    if (s->in[0] != TQP_NO_REG)
+        tqp_string_printf(out, " row r%u", s->in[0]);
     if (s->in[2] != TQP_NO_REG)
         tqp_string_printf(out, " null r%u", s->in[2]);
 }

@@ -99,7 +99,9 @@ typedef enum TqpProbeKind {
      * in[1] of the step at `end` (MATCH) is the MASK of pairs for which the predicate is true and
      * in[2] (or TQP_NO_REG) of those for which it is NULL.  Then the tile is as before the PROBE,
      * and MATCH's out and out2 are the MASKs of its rows with a true pair and with none but a NULL
-     * one.
+     * one.  single: a second true pair of a row is TQP_CARDINALITY, in[0] of MATCH is the PROBE's
+     * out, nothing is NULL, and MATCH's out2 is the U32 row of the build in the true pair, of other
+     * rows the empty one.
      */
     TQP_PROBE_ANY
 } TqpProbeKind;

@@ -234,6 +234,58 @@ static void test_any(const Side *left, const Side *right, const Keys *keys, uint
     build_free(&b);
 }
 
+/* ---- a single ANY: the match whose id is the left one, or those behind it ---- */
+
+static void test_one(const Side *left, const Side *right, const Keys *keys, uint32_t domain,
+                     TqpStepOp op, int64_t limit) {
+    Build b = {0};
+    build_side(&b, 1, keys_map(keys, domain, false));
+    TqpSlot id = side_load(&b, SIDE_ID), probe_keys[3];
+    build_filter_le(&b, id, limit);
+    for (uint32_t k = 0; k < keys->n; k++)
+        probe_keys[k] = side_load(&b, keys->columns[k]);
+    TqpStep *probe = build_probe(
+        &b,
+        (TqpProbe){.kind = TQP_PROBE_ANY, .nkeys = keys->n, .keys = probe_keys, .single = true});
+    uint16_t rows = probe->out = build_reg(&b, TQP_LANE_U32);
+    TqpProbe *aux = (TqpProbe *)probe->aux;
+    TqpSlot rid = build_fetch(&b, 0, SIDE_ID, rows, TQP_NO_REG);
+    uint16_t yes = build_reg(&b, TQP_LANE_MASK);
+    build_step(&b, op, TQP_LANE_U32, yes, id.reg, rid.reg);
+    aux->end = b.nsteps;
+    TqpStep *match =
+        build_step(&b, TQP_STEP_MATCH, TQP_LANE_MASK, build_reg(&b, TQP_LANE_MASK), rows, yes);
+    match->out2 = build_reg(&b, TQP_LANE_U32);
+    uint16_t matched = match->out, row = match->out2;
+    TqpSlot text = side_load(&b, SIDE_B), m = side_load(&b, SIDE_M);
+    TqpSlot out[] = {id,
+                     text,
+                     m,
+                     build_fetch(&b, 0, SIDE_ID, row, matched),
+                     build_fetch(&b, 0, SIDE_B, row, matched),
+                     build_fetch(&b, 0, SIDE_M, row, matched)};
+    TqpSink sink = {.kind = TQP_SINK_COLLECT, .columns = out, .limit = -1};
+    sink.ncolumns = sink.noutputs = 6;
+    build_pipeline(&b, false, &sink);
+    Lines expected = {0};
+    TqpStatus status = TQP_OK;
+    for (uint32_t l = 0; l < left->n; l++) {
+        int64_t found = -1;
+        if (!is_selected(left, l, limit))
+            continue;
+        for (uint32_t r = 0; r < right->n; r++) {
+            if (!right->rows[r].live || !keys_match(keys, &left->rows[l], &right->rows[r]) ||
+                (op == TQP_STEP_EQ_RR ? l != r : l >= r))
+                continue;
+            status = found >= 0 ? TQP_CARDINALITY : status;
+            found = r;
+        }
+        add_pair(&expected, left, l, right, found);
+    }
+    check_join("one", &b.program, left, right, status, &expected);
+    build_free(&b);
+}
+
 /* ---- a chain: left outer right by a, then inner right by b of the first, filtered in between ----
  */
 
@@ -304,6 +356,8 @@ static void test_kinds(const Side *left, const Side *right, uint32_t domain, int
         test_exists(left, right, keys, domain, false, limit);
         test_exists(left, right, keys, domain, true, limit);
         test_any(left, right, keys, domain, limit);
+        test_one(left, right, keys, domain, TQP_STEP_EQ_RR, limit);
+        test_one(left, right, keys, domain, TQP_STEP_LT_RR, limit);
     }
 }
 
