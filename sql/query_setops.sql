@@ -30,3 +30,11 @@ SELECT same('SELECT n0, coalesce(n0, -1), sum(n0) FROM q_all WHERE id < 100 GROU
 SELECT same('SELECT name, k, sum(amount) FROM q_few GROUP BY ROLLUP (name, k) ORDER BY name, k, 3 LIMIT 9');
 SELECT same('SELECT DISTINCT b FROM q_all GROUP BY GROUPING SETS (k, b)');
 SELECT same('SELECT x.k, x.s FROM (SELECT k, sum(i4) AS s FROM q_all GROUP BY CUBE (k)) x WHERE x.k IS NULL');
+-- ALL: each row as often as it comes on the sides, NULLs and scales included
+SELECT same('SELECT k, b FROM q_all INTERSECT ALL SELECT k, b FROM q_all WHERE id % 3 = 0');
+SELECT same('SELECT t, f8 FROM q_all EXCEPT ALL SELECT t, f8 FROM q_all WHERE id % 2 = 0 ORDER BY 1, 2');
+SELECT same('SELECT k FROM q_all EXCEPT ALL (SELECT k FROM q_few INTERSECT ALL SELECT k FROM q_all)');
+SELECT same('SELECT x, count(*) FROM (SELECT amount AS x FROM q_few EXCEPT ALL SELECT n FROM q_all) s GROUP BY x');
+SELECT same('SELECT v.x FROM (VALUES (1), (1), (1), (NULL), (NULL)) v(x), q_one WHERE id = 1 EXCEPT ALL SELECT w.x FROM (VALUES (1), (NULL)) w(x)');
+SELECT same('SELECT v.x FROM (VALUES (1), (1), (NULL), (NULL), (2)) v(x), q_one INTERSECT ALL SELECT w.x FROM (VALUES (1), (1), (1), (NULL), (3)) w(x)');
+SELECT same('SELECT k FROM q_empty INTERSECT ALL SELECT k FROM q_all');

@@ -301,6 +301,23 @@ static TqpStatus sort_rows(TqpRun *run, const Pieces *all, const TqpColumn *colu
     return status;
 }
 
+/* The columns of row numbers and ranks. */
+static TqpStatus add_numbers(TqpRun *run, const TqpColumn *in, const uint32_t *order, uint64_t n,
+                             TqpColumn *out) {
+    const TqpSink *sink = &run->pipeline->sink;
+    const TqpSlot slot = {.type = {.kind = TQP_TYPE_I64},
+                          .lane = TQP_LANE_U32,
+                          .reg = TQP_NO_REG,
+                          .valid = TQP_NO_REG};
+    for (int i = 0; i < 2; i++)
+        TQP_TRY(tqp_column_alloc(&out[i], run->query->broker, &slot, false, n));
+    TqpSortInput input = {
+        .stop = &run->leader, .nrows = n, .columns = in, .nsort = sink->nsort, .sort = sink->sort};
+    return n == 0 ? TQP_OK
+                  : tqp_sort_number(&input, order, sink->npartition, out[0].values.data,
+                                    out[1].values.data);
+}
+
 static TqpStatus sorted_output(TqpRun *run, const Pieces *all, uint64_t from, uint64_t n,
                                uint32_t ncolumns, TqpColumn *out) {
     const TqpSink *sink = &run->pipeline->sink;
@@ -317,6 +334,8 @@ static TqpStatus sorted_output(TqpRun *run, const Pieces *all, uint64_t from, ui
         status = sort_rows(run, all, in, order.data);
     if (status == TQP_OK)
         status = gather_columns(run, (const uint32_t *)order.data + from, n, ncolumns, in, out);
+    if (status == TQP_OK && sink->numbered)
+        status = add_numbers(run, in, order.data, n, out + ncolumns);
     tqp_buffer_free(&order);
     free_columns(in, sink->ncolumns);
     return status;
@@ -332,19 +351,21 @@ static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
     uint64_t to = collect->need < all.nrows ? collect->need : all.nrows;
     uint64_t n = to > from ? to - from : 0;
     bool is_build = sink->map.kind != TQP_MAP_NONE;
-    uint32_t ncolumns = is_build ? sink->ncolumns : sink->noutputs;
-    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (ncolumns + 1) * sizeof(TqpColumn));
+    uint32_t ncolumns = is_build ? sink->ncolumns : sink->noutputs, nnumbers = 2 * sink->numbered;
+    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (ncolumns + 3) * sizeof(TqpColumn));
     if (columns == NULL)
         return tqp_exec_arena_status(&run->arena);
     TqpStatus status = sink->nsort > 0 && n > 0
                            ? sorted_output(run, &all, from, n, ncolumns, columns)
                            : concat_columns(&all, from, n, ncolumns, columns);
+    if (status == TQP_OK && sink->numbered && n == 0)
+        status = add_numbers(run, NULL, NULL, 0, columns + ncolumns);
     if (status == TQP_OK && is_build)
         return tqp_build_make(run->build, run, n, columns);
     if (status == TQP_OK)
-        return tqp_result_build(result, run->query->broker, n, sink->noutputs, columns,
+        return tqp_result_build(result, run->query->broker, n, sink->noutputs + nnumbers, columns,
                                 &run->leader);
-    free_columns(columns, ncolumns);
+    free_columns(columns, ncolumns + nnumbers);
     return status;
 }
 

@@ -28,6 +28,13 @@ bool tqp_sort_needs_host(const TqpSlot *slot);
 /* order[i] = row of rank i; nrows of them. */
 TqpStatus tqp_sort_order(const TqpSortInput *input, uint32_t *order) TQP_NODISCARD;
 
+/*
+ * number.c: of rows in that order, their numbers and ranks, each from 1 for every value of the
+ * first sort columns, npartition of them.
+ */
+TqpStatus tqp_sort_number(const TqpSortInput *input, const uint32_t *order, uint32_t npartition,
+                          uint32_t *numbers, uint32_t *ranks) TQP_NODISCARD;
+
 /* sort_key.c: what sort.c sorts by.  Words first to last, between them texts. */
 typedef struct TqpSortSegment {
     uint64_t *words;         /* nrows, or NULL: a text */

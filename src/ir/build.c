@@ -313,6 +313,27 @@ const TqpNode *tqp_ir_sort(TqpArena *a, const TqpNode *input, uint32_t nkeys,
     return node;
 }
 
+const TqpNode *tqp_ir_number(TqpArena *a, const TqpNode *input, uint32_t npartition, uint32_t nkeys,
+                             const TqpSortKey *keys) {
+    const TqpNode *sort = tqp_ir_sort(a, input, nkeys, keys);
+    if (sort == NULL)
+        return NULL;
+    uint32_t n = input->noutputs;
+    TqpNode *node = tqp_arena_alloc(a, sizeof(*node));
+    TqpType *types = tqp_arena_alloc(a, ((size_t)n + 2) * sizeof(*types));
+    if (node == NULL || types == NULL)
+        return NULL;
+    if (n > 0)
+        memcpy(types, input->types, n * sizeof(*types));
+    types[n] = types[n + 1] = (TqpType){.kind = TQP_TYPE_I64};
+    *node = *sort;
+    node->kind = TQP_NODE_NUMBER;
+    node->noutputs = n + 2;
+    node->types = types;
+    node->sort.npartition = npartition;
+    return node;
+}
+
 const TqpNode *tqp_ir_limit(TqpArena *a, const TqpNode *input, const TqpExpr *count,
                             const TqpExpr *offset) {
     if (input == NULL)

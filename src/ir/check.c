@@ -211,6 +211,9 @@ static TqpStatus check_body(const TqpNode *n, const Scope *scope) {
     case TQP_NODE_AGGREGATE:
         return check_aggregate(n, scope);
     case TQP_NODE_SORT:
+    case TQP_NODE_NUMBER:
+        if (n->kind == TQP_NODE_NUMBER && n->sort.npartition > n->sort.nkeys)
+            return tqp_error_set(scope->err, TQP_INVALID, "number: more keys than there are");
         for (uint32_t i = 0; i < n->sort.nkeys; i++)
             TQP_TRY(check_root(n->sort.keys[i].expr, scope));
         return n->sort.nkeys > 0 ? TQP_OK
@@ -246,7 +249,7 @@ static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer,
     static const uint32_t ninputs[TQP_NODE_KIND_COUNT] = {
         [TQP_NODE_JOIN] = 2,    [TQP_NODE_APPEND] = 2,    [TQP_NODE_FILTER] = 1,
         [TQP_NODE_PROJECT] = 1, [TQP_NODE_AGGREGATE] = 1, [TQP_NODE_SORT] = 1,
-        [TQP_NODE_LIMIT] = 1};
+        [TQP_NODE_NUMBER] = 1,  [TQP_NODE_LIMIT] = 1};
     if (depth > TQP_IR_MAX_DEPTH)
         return tqp_error_set(err, TQP_INVALID, "nodes are nested too deep");
     if ((unsigned)n->kind >= TQP_NODE_KIND_COUNT)

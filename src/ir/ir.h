@@ -95,6 +95,7 @@ typedef enum TqpNodeKind {
     TQP_NODE_PROJECT,   /* one output per expression */
     TQP_NODE_AGGREGATE, /* keys, then aggregates; no key: one row; groups by IS NOT DISTINCT */
     TQP_NODE_SORT,
+    TQP_NODE_NUMBER, /* sorted, and two more outputs: row number and rank, of i64 */
     TQP_NODE_LIMIT,
     TQP_NODE_KIND_COUNT
 } TqpNodeKind;
@@ -141,6 +142,11 @@ typedef struct TqpNode {
         struct {
             uint32_t nkeys;
             const TqpSortKey *keys;
+            /*
+             * NUMBER: both count from 1 for each value of the first keys, npartition of them; rows
+             * that agree in all keys have the rank of the first of them.
+             */
+            uint32_t npartition;
         } sort;
         struct {
             const TqpExpr *count;  /* I64 CONST or PARAM without columns; NULL = no limit */
@@ -188,6 +194,8 @@ const TqpNode *tqp_ir_aggregate(TqpArena *a, const TqpNode *input, uint32_t nkey
                                 const TqpExpr *const *keys, uint32_t naggs, const TqpAgg *aggs);
 const TqpNode *tqp_ir_sort(TqpArena *a, const TqpNode *input, uint32_t nkeys,
                            const TqpSortKey *keys);
+const TqpNode *tqp_ir_number(TqpArena *a, const TqpNode *input, uint32_t npartition, uint32_t nkeys,
+                             const TqpSortKey *keys);
 const TqpNode *tqp_ir_limit(TqpArena *a, const TqpNode *input, const TqpExpr *count,
                             const TqpExpr *offset);
 

@@ -411,9 +411,7 @@ static TqpStatus parse_sort_key(Parser *p, TqpSortKey *key) {
     return leave(p);
 }
 
-static TqpStatus parse_sort(Parser *p, const TqpNode **out) {
-    List keys = {0};
-    const TqpNode *input;
+static TqpStatus parse_sorted(Parser *p, List *keys, const TqpNode **input) {
     for (;;) { /* a key begins with two parentheses, the input with one */
         Parser ahead = *p;
         TQP_TRY(next(&ahead));
@@ -421,10 +419,26 @@ static TqpStatus parse_sort(Parser *p, const TqpNode **out) {
             break;
         TqpSortKey key;
         TQP_TRY(parse_sort_key(p, &key));
-        TQP_TRY(list_add(p, &keys, &key, sizeof(key)));
+        TQP_TRY(list_add(p, keys, &key, sizeof(key)));
     }
-    TQP_TRY(parse_node(p, &input));
+    return parse_node(p, input);
+}
+
+static TqpStatus parse_sort(Parser *p, const TqpNode **out) {
+    List keys = {0};
+    const TqpNode *input;
+    TQP_TRY(parse_sorted(p, &keys, &input));
     *out = tqp_ir_sort(p->lex.arena, input, keys.n, keys.items);
+    return TQP_OK;
+}
+
+static TqpStatus parse_number(Parser *p, const TqpNode **out) {
+    List keys = {0};
+    const TqpNode *input;
+    uint32_t npartition = 0;
+    TQP_TRY(parse_index(p, &npartition));
+    TQP_TRY(parse_sorted(p, &keys, &input));
+    *out = tqp_ir_number(p->lex.arena, input, npartition, keys.n, keys.items);
     return TQP_OK;
 }
 
@@ -449,7 +463,7 @@ static const struct {
     {"scan", parse_scan},       {"values", parse_values},       {"join", parse_join},
     {"append", parse_append},   {"dependent", parse_dependent}, {"filter", parse_filter},
     {"project", parse_project}, {"aggregate", parse_aggregate}, {"sort", parse_sort},
-    {"limit", parse_limit},
+    {"number", parse_number},   {"limit", parse_limit},
 };
 
 static TqpStatus parse_node(Parser *p, const TqpNode **out) {

@@ -198,7 +198,11 @@ static void print_head(const TqpNode *n, TqpString *out) {
         tqp_string_append(out, ")", 1);
         return;
     case TQP_NODE_SORT:
-        tqp_string_append(out, "(sort", 5);
+    case TQP_NODE_NUMBER:
+        if (n->kind == TQP_NODE_NUMBER)
+            tqp_string_printf(out, "(number %u", n->sort.npartition);
+        else
+            tqp_string_append(out, "(sort", 5);
         for (uint32_t i = 0; i < n->sort.nkeys; i++) {
             const TqpSortKey *k = &n->sort.keys[i];
             tqp_string_append(out, " (", 2);

@@ -82,24 +82,30 @@ static bool is_short(const TqpExpr *e) {
 }
 
 /* UNION ALL is named by its first input. */
-static bool passes_columns(const TqpNode *n) {
+static bool passes_column(const TqpNode *n, uint32_t i) {
+    if (n->kind == TQP_NODE_NUMBER)
+        return i < n->inputs[0]->noutputs;
     return n->kind == TQP_NODE_FILTER || n->kind == TQP_NODE_SORT || n->kind == TQP_NODE_LIMIT ||
            n->kind == TQP_NODE_APPEND;
 }
 
 static void print_column(const Printer *p, const TqpNode *n, uint32_t i, int least) {
-    while (passes_columns(n))
+    while (passes_column(n, i))
         n = n->inputs[0];
     while (n->kind == TQP_NODE_JOIN) { /* of its own predicate too: left columns, then right ones */
         uint32_t nleft = n->inputs[0]->noutputs;
         bool right = i >= nleft;
         n = n->inputs[right];
         i -= right ? nleft : 0;
-        while (passes_columns(n))
+        while (passes_column(n, i))
             n = n->inputs[0];
     }
     if (n->kind == TQP_NODE_SCAN && i < n->noutputs) {
         put(p, n->scan.columns[i]);
+        return;
+    }
+    if (n->kind == TQP_NODE_NUMBER) {
+        put(p, i == n->inputs[0]->noutputs ? "row number" : "rank");
         return;
     }
     if (n->ninputs == 0 || i >= n->noutputs) {
@@ -308,10 +314,12 @@ static void print_aggregate(const Printer *p, const TqpNode *n) {
 }
 
 static void print_sort(const Printer *p, const TqpNode *n) {
-    put(p, "sort by ");
+    put(p, n->kind == TQP_NODE_SORT ? "sort by "
+           : n->sort.npartition > 0 ? "number rows for each "
+                                    : "number rows by ");
     for (uint32_t i = 0; i < n->sort.nkeys; i++) {
         const TqpSortKey *k = &n->sort.keys[i];
-        put(p, i > 0 ? ", " : "");
+        put(p, i == 0 ? "" : i == n->sort.npartition ? " by " : ", ");
         print_expr(p, k->expr, 0);
         put(p, k->descending ? " desc" : "");
         if (k->nulls_first != k->descending) /* SQL's default: NULL is greater than all */
@@ -360,6 +368,7 @@ static void print_body(const Printer *p, const TqpNode *n) {
         print_aggregate(p, n);
         return;
     case TQP_NODE_SORT:
+    case TQP_NODE_NUMBER:
         print_sort(p, n);
         return;
     case TQP_NODE_LIMIT:

@@ -57,7 +57,7 @@ static bool aggregates_equal(const TqpNode *a, const TqpNode *b) {
 }
 
 static bool sorts_equal(const TqpNode *a, const TqpNode *b) {
-    if (a->sort.nkeys != b->sort.nkeys)
+    if (a->sort.nkeys != b->sort.nkeys || a->sort.npartition != b->sort.npartition)
         return false;
     for (uint32_t i = 0; i < a->sort.nkeys; i++) {
         const TqpSortKey *x = &a->sort.keys[i], *y = &b->sort.keys[i];
@@ -106,6 +106,7 @@ static bool bodies_equal(const TqpNode *a, const TqpNode *b) {
     case TQP_NODE_AGGREGATE:
         return aggregates_equal(a, b);
     case TQP_NODE_SORT:
+    case TQP_NODE_NUMBER:
         return sorts_equal(a, b);
     case TQP_NODE_LIMIT:
         return tqp_ir_expr_equal(a->limit.count, b->limit.count) &&

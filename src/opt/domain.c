@@ -159,13 +159,73 @@ static const TqpNode *over_join(Over *o, const TqpNode *node) {
     return tqp_ir_project(o->a, join, outs.n, outs.items);
 }
 
-static const TqpNode *over_limit(Over *o, const TqpNode *node) {
-    uint64_t *none = tqp_opt_bitmap(o->a, node->noutputs);
-    if (none == NULL)
+/* The node with rows numbered by `keys` for each row of the domain, its outputs behind the keys. */
+static const TqpNode *number_by_domain(Over *o, const TqpNode *in, uint32_t n, uint32_t npartition,
+                                       uint32_t nsort, const TqpSortKey *sort) {
+    uint32_t k = o->domain->noutputs;
+    TqpSortKey *keys = tqp_arena_alloc(o->a, ((size_t)k + nsort) * sizeof(*keys) + 1);
+    if (in == NULL || keys == NULL)
         return NULL;
-    if (!tqp_opt_limit_passes_one(node) || !tqp_opt_unique(o->a, node->inputs[0], none))
-        return cannot(o, "LIMIT in a correlated subquery");
-    return over(o, node->inputs[0]);
+    for (uint32_t i = 0; i < k; i++)
+        keys[i] = (TqpSortKey){tqp_ir_col(o->a, n + i, o->domain->types[i]), false, false};
+    for (uint32_t i = 0; i < nsort; i++) {
+        keys[k + i] = sort[i];
+        if ((keys[k + i].expr = bind(o, sort[i].expr, n)) == NULL)
+            return NULL;
+    }
+    return tqp_ir_number(o->a, in, k + npartition, k + nsort, keys);
+}
+
+static const TqpNode *over_number(Over *o, const TqpNode *node) {
+    uint32_t n = node->noutputs - 2, k = o->domain->noutputs;
+    TqpExprList outs = {0};
+    const TqpNode *number = number_by_domain(o, over(o, node->inputs[0]), n, node->sort.npartition,
+                                             node->sort.nkeys, node->sort.keys);
+    if (number == NULL || !add_range(o, &outs, number, 0, n) ||
+        !add_range(o, &outs, number, n + k, 2) || !add_range(o, &outs, number, n, k))
+        return NULL;
+    return tqp_ir_project(o->a, number, outs.n, outs.items);
+}
+
+static const TqpExpr *compare_number(Over *o, TqpOp op, const TqpNode *number, TqpInt128 bound) {
+    const TqpType i64 = {.kind = TQP_TYPE_I64};
+    return tqp_ir_call2(o->a, op, (TqpType){.kind = TQP_TYPE_BOOL},
+                        tqp_ir_col(o->a, number->noutputs - 2, i64),
+                        tqp_ir_const_int(o->a, i64, bound));
+}
+
+static bool is_literal(const TqpExpr *e) {
+    return e == NULL || e->op == TQP_OP_CONST;
+}
+
+static const TqpNode *over_limit(Over *o, const TqpNode *node) {
+    static const TqpNode none = {0};
+    const TqpExpr *count = node->limit.count, *offset = node->limit.offset;
+    const TqpNode *sort = node->inputs[0]->kind == TQP_NODE_SORT ? node->inputs[0] : &none;
+    TqpInt128 skip = offset != NULL && !offset->value.is_null ? offset->value.i : 0;
+    TqpExprList conjuncts = {0}, outs = {0};
+    uint64_t *fixed = tqp_opt_bitmap(o->a, node->noutputs);
+    if (fixed == NULL)
+        return NULL;
+    if (tqp_opt_limit_passes_one(node) && tqp_opt_unique(o->a, node->inputs[0], fixed))
+        return over(o, node->inputs[0]);
+    if (!is_literal(count) || !is_literal(offset) || o->domain->noutputs == 0)
+        return cannot(o, "LIMIT by a parameter in a correlated subquery");
+    const TqpNode *in = over(o, node->inputs[0]);
+    in = number_by_domain(o, in, node->noutputs, 0, sort->sort.nkeys, sort->sort.keys);
+    if (in == NULL ||
+        (skip > 0 && !tqp_opt_list_add(o->a, &conjuncts, compare_number(o, TQP_OP_GT, in, skip))))
+        return NULL;
+    if (count != NULL && !count->value.is_null) {
+        TqpInt128 last = skip + count->value.i;
+        last = last > INT64_MAX ? INT64_MAX : last;
+        if (!tqp_opt_list_add(o->a, &conjuncts, compare_number(o, TQP_OP_LE, in, last)))
+            return NULL;
+    }
+    const TqpNode *kept = tqp_ir_filter(o->a, in, tqp_opt_join(o->a, TQP_OP_AND, &conjuncts));
+    return kept != NULL && add_range(o, &outs, kept, 0, kept->noutputs - 2)
+               ? tqp_ir_project(o->a, kept, outs.n, outs.items)
+               : NULL;
 }
 
 static const TqpNode *over(Over *o, const TqpNode *node) {
@@ -186,6 +246,8 @@ static const TqpNode *over(Over *o, const TqpNode *node) {
         return over_join(o, node);
     case TQP_NODE_SORT: /* the order of a right side does not matter */
         return over(o, node->inputs[0]);
+    case TQP_NODE_NUMBER:
+        return over_number(o, node);
     case TQP_NODE_LIMIT:
         return over_limit(o, node);
     case TQP_NODE_APPEND:

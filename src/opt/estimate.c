@@ -277,6 +277,11 @@ bool tqp_opt_estimate(const TqpOptContext *ctx, const TqpNode *node, TqpEstimate
         for (uint32_t i = 0; i < node->noutputs; i++)
             out->columns[i].ndistinct += in[1].columns[i].ndistinct;
         break;
+    case TQP_NODE_NUMBER:
+        ok = new_columns(ctx->arena, node->noutputs, out);
+        if (ok && in[0].columns != NULL)
+            memcpy(out->columns, in[0].columns, (node->noutputs - 2) * sizeof(*out->columns));
+        break;
     case TQP_NODE_LIMIT:
         if (node->limit.count != NULL && number_of(node->limit.count, &count))
             out->rows = at_most(out->rows, count);

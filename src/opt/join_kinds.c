@@ -251,8 +251,9 @@ static const TqpNode *simplify(TqpArena *a, const TqpNode *node, const Known *kn
         return simplify_exprs(a, node, node->aggregate.nkeys, node->aggregate.keys, known);
     case TQP_NODE_JOIN:
         return simplify_join(a, node, known);
+    case TQP_NODE_NUMBER:
     case TQP_NODE_LIMIT:
-        if (!new_known(a, node->noutputs, &none))
+        if (!new_known(a, node->inputs[0]->noutputs, &none))
             return NULL;
         return tqp_opt_with_input(a, node, simplify(a, node->inputs[0], &none));
     default: /* inputs have the outputs' columns */

@@ -37,6 +37,7 @@ static bool mark_body(const TqpNode *n, uint64_t *used) {
             reads |= mark_outer(n->project.exprs[i], used);
         return reads;
     case TQP_NODE_SORT:
+    case TQP_NODE_NUMBER:
         for (uint32_t i = 0; i < n->sort.nkeys; i++)
             reads |= mark_outer(n->sort.keys[i].expr, used);
         return reads;

@@ -176,6 +176,32 @@ static TqpStatus prune_pass(Pruner *ctx, const TqpNode *node, const uint64_t *ne
     return n == NULL ? no_memory(ctx) : TQP_OK;
 }
 
+/* NUMBER: the input's outputs, then the numbers. */
+static TqpStatus prune_number(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
+                              Pruned *out) {
+    uint32_t n = node->inputs[0]->noutputs;
+    uint64_t *wanted = tqp_opt_bitmap(ctx->arena, n);
+    uint32_t *map = new_map(ctx->arena, n + 2);
+    Pruned in;
+    if (wanted == NULL || map == NULL)
+        return no_memory(ctx);
+    for (uint32_t i = 0; i < n; i++)
+        if (tqp_bitmap_get(needed, i))
+            tqp_bitmap_set(wanted, i);
+    for (uint32_t i = 0; i < node->sort.nkeys; i++)
+        tqp_ir_expr_columns(node->sort.keys[i].expr, wanted);
+    TQP_TRY(prune(ctx, node->inputs[0], wanted, &in));
+    if (n > 0)
+        memcpy(map, in.map, n * sizeof(*map));
+    map[n] = in.node->noutputs;
+    map[n + 1] = in.node->noutputs + 1;
+    const TqpNode *number = tqp_opt_with_input(ctx->arena, node, in.node);
+    if (number != NULL)
+        number = tqp_opt_map_node(ctx->arena, number, renumber_root, (void *)in.map);
+    *out = (Pruned){number, map};
+    return number == NULL ? no_memory(ctx) : TQP_OK;
+}
+
 static bool changes_nothing(const TqpNode *input, uint32_t n, const TqpExpr *const *exprs) {
     if (input->noutputs != n)
         return false;
@@ -375,6 +401,8 @@ static TqpStatus prune(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
         return prune_project(ctx, node, needed, out);
     case TQP_NODE_AGGREGATE:
         return prune_aggregate(ctx, node, needed, out);
+    case TQP_NODE_NUMBER:
+        return prune_number(ctx, node, needed, out);
     default:
         return prune_pass(ctx, node, needed, out);
     }
@@ -387,7 +415,7 @@ static const TqpNode *fix_outputs(TqpArena *a, const TqpNode *node) {
     if (node->kind == TQP_NODE_FILTER || node->kind == TQP_NODE_SORT ||
         node->kind == TQP_NODE_LIMIT)
         return tqp_opt_with_input(a, node, fix_outputs(a, node->inputs[0]));
-    if (node->kind != TQP_NODE_JOIN)
+    if (node->kind != TQP_NODE_JOIN && node->kind != TQP_NODE_NUMBER)
         return node;
     return tqp_opt_add_columns(a, &exprs, node, 0) ? tqp_ir_project(a, node, exprs.n, exprs.items)
                                                    : NULL;

@@ -6,7 +6,7 @@
  *   sort     through it, when no key may raise
  *   aggregate  those that use keys only, when there is a key; PostgreSQL moves them from HAVING to
  *            WHERE likewise.  Without a key a row comes out even when none goes in
- *   limit    never
+ *   limit, number  never
  *   join, append  see push_join.c
  *
  * At rest, conjuncts are ordered by estimated cost, but none passes one that may raise.
@@ -196,6 +196,7 @@ const TqpNode *tqp_opt_push(TqpArena *a, const TqpNode *node, const TqpExprList 
         return place_sort(a, node, above);
     case TQP_NODE_AGGREGATE:
         return place_aggregate(a, node, above);
+    case TQP_NODE_NUMBER:
     case TQP_NODE_LIMIT:
         return tqp_opt_push_rest(
             a, tqp_opt_with_input(a, node, tqp_opt_push(a, node->inputs[0], &none)), above);

@@ -11,6 +11,8 @@ TqpStatus tqp_opt_no_memory(TqpOptContext *ctx) {
 const TqpNode *tqp_opt_with_input(TqpArena *a, const TqpNode *node, const TqpNode *input) {
     if (input == NULL || input == node->inputs[0])
         return input == NULL ? NULL : node;
+    if (node->kind == TQP_NODE_NUMBER)
+        return tqp_ir_number(a, input, node->sort.npartition, node->sort.nkeys, node->sort.keys);
     TqpNode *copy = tqp_arena_alloc(a, sizeof(*copy));
     if (copy == NULL)
         return NULL;
@@ -81,6 +83,8 @@ static const TqpNode *map_sort(TqpArena *a, const TqpNode *n, TqpExprMap fn, voi
         if ((keys[i].expr = fn(a, keys[i].expr, arg)) == NULL)
             return NULL;
     }
+    if (n->kind == TQP_NODE_NUMBER)
+        return tqp_ir_number(a, n->inputs[0], n->sort.npartition, n->sort.nkeys, keys);
     return tqp_ir_sort(a, n->inputs[0], n->sort.nkeys, keys);
 }
 
@@ -96,6 +100,7 @@ const TqpNode *tqp_opt_map_node(TqpArena *a, const TqpNode *node, TqpExprMap fn,
     case TQP_NODE_AGGREGATE:
         return map_aggregate(a, node, fn, arg);
     case TQP_NODE_SORT:
+    case TQP_NODE_NUMBER:
         return map_sort(a, node, fn, arg);
     default: /* scans and appends have no expression, values and limits only literals */
         return node;

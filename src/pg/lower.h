@@ -95,8 +95,10 @@ typedef struct TqpQueryParts {
     List *target_exprs; /* Node *, non-junk targets in order */
     uint32_t ntargets;
     bool tail;  /* PostgreSQL finishes; else the first ntargets outputs are the result */
-    List *sort; /* TqpSortKey * over the projection */
+    List *each; /* DISTINCT ON: TqpSortKey * over the projection */
+    List *sort; /* likewise */
     const TqpExpr *count, *offset;
+    bool ties;
 } TqpQueryParts;
 
 /*
@@ -170,6 +172,15 @@ extern bool tqp_lower_direction(TqpLowering *l, const SortGroupClause *clause, N
 extern bool tqp_lower_bound(TqpLowering *l, Node *node, const TqpExpr **out); /* of LIMIT */
 /* DISTINCT of a query without groups is grouping by its columns. */
 extern void tqp_lower_distinct_as_groups(Query *query);
+
+/* lower_number.c; of lists of TqpSortKey * over the node, whose columns come out. */
+/* The first row in that order for each value of the keys `each`. */
+extern const TqpNode *tqp_lower_first_of_each(TqpLowering *l, const TqpNode *node, List *each,
+                                              List *order);
+extern const TqpNode *tqp_lower_with_ties(TqpLowering *l, const TqpNode *node, List *order,
+                                          const TqpExpr *count, const TqpExpr *offset);
+/* The columns, the number of the row among those equal in the first ncolumns, one column more. */
+extern const TqpNode *tqp_lower_number_equals(TqpLowering *l, const TqpNode *node, int ncolumns);
 
 /* lower_build.c */
 /* lower_stats.c: of TqpPlanRelation *, whose columns are those of the unoptimised scans */

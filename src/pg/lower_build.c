@@ -57,11 +57,16 @@ static const TqpNode *build_sort(TqpLowering *l, const TqpQueryParts *parts, con
 static const TqpNode *build(TqpLowering *l, const TqpQueryParts *parts) {
     uint32_t noutputs = (uint32_t)list_length(l->outputs);
     const TqpNode *node = build_project(l, l->node, noutputs);
-    if (node != NULL && l->query->distinctClause != NIL)
+    if (node != NULL && parts->each != NIL)
+        node = tqp_lower_first_of_each(l, node, parts->each, parts->sort);
+    else if (node != NULL && l->query->distinctClause != NIL)
         node = tqp_ir_aggregate(l->arena, node, noutputs, columns_of(l, node, noutputs), 0, NULL);
+    bool ties = parts->ties && parts->count != NULL;
+    if (node != NULL && ties)
+        node = tqp_lower_with_ties(l, node, parts->sort, parts->count, parts->offset);
     if (node != NULL && parts->sort != NIL)
         node = build_sort(l, parts, node);
-    if (node != NULL && (parts->count != NULL || parts->offset != NULL))
+    if (node != NULL && !ties && (parts->count != NULL || parts->offset != NULL))
         node = tqp_ir_limit(l->arena, node, parts->count, parts->offset);
     if (node != NULL && !parts->tail && noutputs > parts->ntargets)
         node =

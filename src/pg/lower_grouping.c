@@ -149,6 +149,7 @@ Query *tqp_lower_grouping_sets(TqpLowering *l, const Query *query) {
     outer->targetList = outer_targets(query);
     outer->sortClause = query->sortClause;
     outer->distinctClause = query->distinctClause;
+    outer->hasDistinctOn = query->hasDistinctOn;
     outer->limitCount = query->limitCount;
     outer->limitOffset = query->limitOffset;
     outer->limitOption = query->limitOption;

@@ -22,7 +22,6 @@ static const char *unsupported(const Query *q) {
         {q->hasWindowFuncs, "window function"},
         {q->hasTargetSRFs, "set-returning function"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
-        {q->hasDistinctOn, "DISTINCT ON"},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
         if (limits[i].found)

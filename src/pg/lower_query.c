@@ -80,7 +80,7 @@ static bool engine_sort_key(TqpLowering *l, TqpQueryParts *parts, Node *expr, Tq
     foreach (lc, parts->target_exprs)
         if (!parts->tail && index < 0 && equal(lfirst(lc), expr))
             index = foreach_current_index(lc);
-    if (index < 0 && l->query->distinctClause != NIL) {
+    if (index < 0 && l->query->distinctClause != NIL && !l->query->hasDistinctOn) {
         tqp_lower_fail(l, "ORDER BY that is not a column of DISTINCT");
         return false;
     }
@@ -182,8 +182,9 @@ static bool lower_limit(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
                 (parts->tail && l->tail_may_raise &&
                  (query->sortClause != NIL || query->limitOffset != NULL));
     tail->limit_param = tail->offset_param = -1;
-    if (query->limitOption == LIMIT_OPTION_WITH_TIES && query->limitCount != NULL) {
-        tqp_lower_fail(l, "FETCH FIRST WITH TIES");
+    parts->ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
+    if (late && parts->ties) {
+        tqp_lower_fail(l, "FETCH FIRST WITH TIES over an expression that PostgreSQL evaluates");
         return false;
     }
     if (late) {
@@ -212,6 +213,12 @@ static bool lower_distinct(TqpLowering *l, TqpQueryParts *parts) {
             tqp_lower_fail(l, "DISTINCT by another operator than the type's own");
             return false;
         }
+        if (l->query->hasDistinctOn) {
+            TqpSortKey *key = palloc0(sizeof(*key));
+            if (!tqp_lower_direction(l, clause, expr, key) || !engine_sort_key(l, parts, expr, key))
+                return false;
+            parts->each = lappend(parts->each, key);
+        }
     }
     return true;
 }
@@ -238,7 +245,8 @@ static bool lower_parts(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
 
 /* Above groups a tail may stand. */
 void tqp_lower_distinct_as_groups(Query *query) {
-    if (query->hasAggs || query->groupClause != NIL || query->havingQual != NULL)
+    if (query->hasDistinctOn || query->hasAggs || query->groupClause != NIL ||
+        query->havingQual != NULL)
         return;
     query->groupClause = query->distinctClause;
     query->distinctClause = NIL;

@@ -1,6 +1,7 @@
 /*
  * UNION, INTERSECT and EXCEPT.  UNION ALL is an append; the others group the rows of both sides,
- * told apart by one more column, and keep the groups that the operation asks for.
+ * told apart by one more column, and keep the groups that the operation asks for.  With ALL equal
+ * rows of a side are numbered first, so that each group has one row of a side at most.
  */
 #include "postgres.h"
 
@@ -106,13 +107,19 @@ static const TqpNode *shape(TqpLowering *l, const Form *form, const TqpSubquery 
     return tqp_ir_project(l->arena, side->node, form->width + (tag != NULL), exprs);
 }
 
-/* Equal values of different display scales are one group, shown by the greatest. */
-static const TqpNode *group(TqpLowering *l, const Form *form, const TqpNode *node, bool tagged) {
-    uint32_t naggs = 0;
-    const TqpExpr **keys = palloc(sizeof(*keys) * (form->width + 1));
+/*
+ * Equal values of different display scales are one group, shown by the greatest.  numbered: the
+ * number, behind the tag, is one more key; it comes out between the columns and the scales.
+ */
+static const TqpNode *group(TqpLowering *l, const Form *form, const TqpNode *node, bool tagged,
+                            bool numbered) {
+    uint32_t naggs = 0, nkeys = (uint32_t)form->n;
+    const TqpExpr **keys = palloc(sizeof(*keys) * (form->width + 2));
     TqpAgg *aggs = palloc0(sizeof(*aggs) * (form->width + 3));
     for (int i = 0; i < form->n; i++)
         keys[i] = column(l, node, i);
+    if (numbered)
+        keys[nkeys++] = column(l, node, (int)form->width + 1);
     for (uint32_t i = (uint32_t)form->n; i < form->width; i++)
         aggs[naggs++] =
             (TqpAgg){.func = TQP_AGG_MAX, .type = type_i32, .arg = column(l, node, (int)i)};
@@ -122,17 +129,17 @@ static const TqpNode *group(TqpLowering *l, const Form *form, const TqpNode *nod
         aggs[naggs++] = (TqpAgg){.func = TQP_AGG_COUNT_STAR, .type = type_i64, .filter = left};
         aggs[naggs++] = (TqpAgg){.func = TQP_AGG_COUNT_STAR, .type = type_i64, .filter = right};
     }
-    return tqp_ir_aggregate(l->arena, node, (uint32_t)form->n, keys, naggs, aggs);
+    return tqp_ir_aggregate(l->arena, node, nkeys, keys, naggs, aggs);
 }
 
 /* Groups with a row on the left and one (or none) on the right. */
-static const TqpNode *choose(TqpLowering *l, const Form *form, const TqpNode *groups,
-                             bool intersect) {
+static const TqpNode *choose(TqpLowering *l, const TqpNode *groups, bool intersect) {
     const TqpExpr *zero = tqp_ir_const_int(l->arena, type_i64, 0);
+    int counts = (int)groups->noutputs - 2;
     const TqpExpr *both[2] = {
-        tqp_ir_call2(l->arena, TQP_OP_GT, type_bool, column(l, groups, (int)form->width), zero),
+        tqp_ir_call2(l->arena, TQP_OP_GT, type_bool, column(l, groups, counts), zero),
         tqp_ir_call2(l->arena, intersect ? TQP_OP_GT : TQP_OP_EQ, type_bool,
-                     column(l, groups, (int)form->width + 1), zero)};
+                     column(l, groups, counts + 1), zero)};
     return tqp_ir_filter(l->arena, groups, tqp_ir_call(l->arena, TQP_OP_AND, type_bool, 2, both));
 }
 
@@ -151,23 +158,26 @@ static bool default_equality(TqpLowering *l, const SetOperationStmt *op) {
 
 static const TqpNode *combine(TqpLowering *l, const SetOperationStmt *op, const Form *form,
                               const TqpSubquery *left, const TqpSubquery *right) {
-    bool tagged = op->op != SETOP_UNION;
-    const TqpNode *node = tqp_ir_append(
-        l->arena, shape(l, form, left, tagged ? tqp_ir_const_bool(l->arena, false) : NULL),
-        shape(l, form, right, tagged ? tqp_ir_const_bool(l->arena, true) : NULL));
-    if (op->all || node == NULL)
+    bool tagged = op->op != SETOP_UNION, numbered = tagged && op->all;
+    const TqpNode *sides[2];
+    for (int i = 0; i < 2; i++) {
+        const TqpExpr *tag = tagged ? tqp_ir_const_bool(l->arena, i == 1) : NULL;
+        sides[i] = shape(l, form, i == 0 ? left : right, tag);
+        if (numbered)
+            sides[i] = tqp_lower_number_equals(l, sides[i], form->n);
+    }
+    const TqpNode *node = tqp_ir_append(l->arena, sides[0], sides[1]);
+    if ((op->all && !tagged) || node == NULL)
         return node;
-    node = group(l, form, node, tagged);
-    return tagged && node != NULL ? choose(l, form, node, op->op == SETOP_INTERSECT) : node;
+    node = group(l, form, node, tagged, numbered);
+    if (tagged && node != NULL)
+        node = choose(l, node, op->op == SETOP_INTERSECT);
+    return node;
 }
 
 static bool lower_operation(TqpLowering *l, const SetOperationStmt *op, TqpSubquery *out) {
     TqpSubquery left, right;
     Form form;
-    if (op->all && op->op != SETOP_UNION) {
-        tqp_lower_fail(l, "INTERSECT ALL or EXCEPT ALL");
-        return false;
-    }
     if (!lower_side(l, op->larg, &left) || !lower_side(l, op->rarg, &right) ||
         !default_equality(l, op) || !find_form(l, op, &left, &right, &form))
         return false;
@@ -175,8 +185,11 @@ static bool lower_operation(TqpLowering *l, const SetOperationStmt *op, TqpSubqu
                          .ntargets = form.n,
                          .index = palloc(sizeof(int) * ((Size)form.n + 1)),
                          .scale = form.scale};
-    for (int i = 0; i < form.n; i++)
+    for (int i = 0; i < form.n; i++) {
         out->index[i] = i;
+        if (op->all && op->op != SETOP_UNION && form.scale[i] >= 0)
+            form.scale[i]++; /* behind the number */
+    }
     return out->node != NULL;
 }
 

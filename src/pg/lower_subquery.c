@@ -29,7 +29,7 @@ static bool lower_target(TqpLowering *l, Node *expr, Columns *columns, TqpSubque
     if (e == NULL)
         return false;
     const TqpExpr *scale = tqp_lower_scale(l, e);
-    if (scale != NULL && l->query->distinctClause != NIL) {
+    if (scale != NULL && l->query->distinctClause != NIL && !l->query->hasDistinctOn) {
         tqp_lower_fail(l, "DISTINCT of different numeric scales");
         return false;
     }
@@ -74,14 +74,10 @@ static bool lower_targets(TqpLowering *l, TqpNeed need, const Bitmapset *used, C
     return true;
 }
 
-/* The order counts only for which rows LIMIT takes. */
-static bool lower_sort(TqpLowering *l, Columns *columns, List **keys) {
+static bool lower_keys(TqpLowering *l, List *clauses, Columns *columns, List **keys) {
     const Query *query = l->query;
-    List *exprs = get_sortgrouplist_exprs(query->sortClause, query->targetList);
+    List *exprs = get_sortgrouplist_exprs(clauses, query->targetList);
     ListCell *lc;
-    *keys = NIL;
-    if (query->limitCount == NULL && query->limitOffset == NULL)
-        return true;
     if (!tqp_lower_sublinks(l, (Node *)exprs))
         return false;
     foreach (lc, exprs) {
@@ -90,12 +86,11 @@ static bool lower_sort(TqpLowering *l, Columns *columns, List **keys) {
             tqp_lower_collation(l, tqp_lower_expr(l, lfirst(lc)), exprCollation(lfirst(lc)));
         uint32_t i = 0;
         if (e == NULL ||
-            !tqp_lower_direction(l, list_nth(query->sortClause, foreach_current_index(lc)),
-                                 lfirst(lc), key))
+            !tqp_lower_direction(l, list_nth(clauses, foreach_current_index(lc)), lfirst(lc), key))
             return false;
         while (i < columns->n && !tqp_ir_expr_equal(columns->exprs[i], e))
             i++;
-        if (i == columns->n && query->distinctClause != NIL) {
+        if (i == columns->n && query->distinctClause != NIL && !query->hasDistinctOn) {
             tqp_lower_fail(l, "ORDER BY that is not a column of DISTINCT");
             return false;
         }
@@ -107,7 +102,17 @@ static bool lower_sort(TqpLowering *l, Columns *columns, List **keys) {
     return true;
 }
 
-static const TqpNode *distinct(TqpLowering *l, const TqpNode *node) {
+/* The order counts only for which rows LIMIT and DISTINCT ON take. */
+static bool lower_sort(TqpLowering *l, Columns *columns, List **each, List **keys) {
+    const Query *query = l->query;
+    *keys = *each = NIL;
+    if (query->hasDistinctOn && !lower_keys(l, query->distinctClause, columns, each))
+        return false;
+    return (query->limitCount == NULL && query->limitOffset == NULL && !query->hasDistinctOn) ||
+           lower_keys(l, query->sortClause, columns, keys);
+}
+
+static const TqpNode *distinct(TqpLowering *l, const TqpNode *node, List *each, List *order) {
     const TqpExpr **keys = palloc(sizeof(*keys) * (node->noutputs + 1));
     ListCell *lc;
     foreach (lc, l->query->distinctClause) {
@@ -118,6 +123,8 @@ static const TqpNode *distinct(TqpLowering *l, const TqpNode *node) {
             return NULL;
         }
     }
+    if (each != NIL)
+        return tqp_lower_first_of_each(l, node, each, order);
     for (uint32_t i = 0; i < node->noutputs; i++)
         keys[i] = tqp_ir_col(l->arena, i, node->types[i]);
     return tqp_ir_aggregate(l->arena, node, node->noutputs, keys, 0, NULL);
@@ -131,37 +138,34 @@ static const TqpNode *sort(TqpLowering *l, const TqpNode *node, List *list) {
     return list != NIL ? tqp_ir_sort(l->arena, node, (uint32_t)list_length(list), keys) : node;
 }
 
-static const TqpNode *limit(TqpLowering *l, const TqpNode *node) {
+static const TqpNode *limit(TqpLowering *l, const TqpNode *node, List *order) {
     const TqpExpr *count, *offset;
-    if (l->query->limitOption == LIMIT_OPTION_WITH_TIES && l->query->limitCount != NULL) {
-        tqp_lower_fail(l, "FETCH FIRST WITH TIES");
-        return NULL;
-    }
     if (!tqp_lower_bound(l, l->query->limitCount, &count) ||
         !tqp_lower_bound(l, l->query->limitOffset, &offset))
         return NULL;
+    if (l->query->limitOption == LIMIT_OPTION_WITH_TIES && count != NULL)
+        return tqp_lower_with_ties(l, node, order, count, offset);
+    node = sort(l, node, order);
     return count != NULL || offset != NULL ? tqp_ir_limit(l->arena, node, count, offset) : node;
 }
 
 static bool lower_level(TqpLowering *l, TqpNeed need, const Bitmapset *used, TqpSubquery *out) {
     Columns columns = {0};
-    List *keys;
+    List *keys, *each;
     if (!tqp_lower_prepare(l))
         return false;
     tqp_lower_distinct_as_groups(l->query);
-    Size most = 2 * (Size)list_length(l->query->targetList) + 1;
+    Size most = 4 * (Size)list_length(l->query->targetList) + 1;
     columns.exprs = palloc(sizeof(*columns.exprs) * most);
     if (!tqp_lower_body(l, NULL) || !lower_targets(l, need, used, &columns, out) ||
-        !lower_sort(l, &columns, &keys))
+        !lower_sort(l, &columns, &each, &keys))
         return false;
     const TqpNode *node = l->node;
     if (columns.n > 0) /* else the rows alone count */
         node = tqp_ir_project(l->arena, node, columns.n, columns.exprs);
     if (node != NULL && l->query->distinctClause != NIL)
-        node = distinct(l, node);
-    if (node != NULL)
-        node = sort(l, node, keys);
-    out->node = node != NULL ? limit(l, node) : NULL;
+        node = distinct(l, node, each, keys);
+    out->node = node != NULL ? limit(l, node, keys) : NULL;
     return out->node != NULL;
 }
 

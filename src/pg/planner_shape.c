@@ -19,7 +19,6 @@ static const char *query_shape(const Query *q) {
         {q->hasTargetSRFs, "set-returning function"},
         {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
         {q->hasModifyingCTE, "statement that modifies data"},
-        {q->hasDistinctOn, "DISTINCT ON"},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
         if (limits[i].found)

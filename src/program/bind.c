@@ -3,6 +3,8 @@
  * expressions are substituted down to the source's columns.  An aggregate closes it, and so does a
  * limit that has something above it; the result becomes the source of the next one.
  */
+#include <string.h>
+
 #include "program/bind_node.h"
 
 void tqp_bind_identity(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpType *types) {
@@ -123,6 +125,8 @@ void tqp_bind_collect(TqpBinder *b, const TqpBindOpen *o, const TqpBindColumn *l
                     .sort = keys,
                     .limit = o->limit,
                     .offset = o->offset,
+                    .numbered = o->numbered,
+                    .npartition = o->npartition,
                     .group = TQP_NO_REG};
     sink.ncolumns = sink_exprs(o, exprs, keys, sorted);
     collect_columns(b, o, exprs, sorted, like, &sink, columns);
@@ -189,6 +193,38 @@ static void apply_sort(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     }
 }
 
+static void number_columns(TqpBinder *b, TqpBindRows *rows) {
+    TqpBindColumn *columns = tqp_bind_zalloc(b, (rows->ncolumns + 2) * sizeof(*columns));
+    const TqpType type = {.kind = TQP_TYPE_I64};
+    TqpInt128 max = rows->max_rows < UINT32_MAX ? rows->max_rows : UINT32_MAX;
+    if (b->status != TQP_OK)
+        return;
+    if (rows->ncolumns > 0)
+        memcpy(columns, rows->columns, rows->ncolumns * sizeof(*columns));
+    for (int i = 0; i < 2; i++)
+        columns[rows->ncolumns++].s =
+            tqp_bind_int_slot(type, TQP_LANE_U32, 0, TQP_NO_REG, TQP_NO_REG, 1, max > 1 ? max : 1)
+                .s;
+    rows->columns = columns;
+}
+
+static void apply_number(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    TqpBindRows rows;
+    apply_sort(b, node, o);
+    if (b->status != TQP_OK)
+        return;
+    o->limit = -1;
+    o->offset = 0;
+    o->numbered = true;
+    o->npartition = node->sort.npartition;
+    tqp_bind_collect(b, o, NULL, &rows);
+    rows.types = node->types;
+    if (b->status == TQP_OK)
+        number_columns(b, &rows);
+    if (b->status == TQP_OK)
+        tqp_bind_read(b, &rows, o);
+}
+
 static void apply_limit(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     tqp_bind_settle(b, o);
     o->limited = true;
@@ -225,7 +261,7 @@ static const Apply apply[TQP_NODE_KIND_COUNT] = {
     [TQP_NODE_JOIN] = tqp_bind_join,        [TQP_NODE_APPEND] = tqp_bind_append,
     [TQP_NODE_FILTER] = apply_filter,       [TQP_NODE_PROJECT] = apply_project,
     [TQP_NODE_AGGREGATE] = apply_aggregate, [TQP_NODE_SORT] = apply_sort,
-    [TQP_NODE_LIMIT] = apply_limit,
+    [TQP_NODE_NUMBER] = apply_number,       [TQP_NODE_LIMIT] = apply_limit,
 };
 
 void tqp_bind_node(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {

@@ -17,6 +17,8 @@ typedef struct TqpBindOpen {
     const TqpExpr **env; /* outputs over the source's columns */
     uint32_t nsort;
     TqpBindSort *sort;
+    bool numbered; /* two more columns once it is closed */
+    uint32_t npartition;
     bool limited;
     int64_t limit, offset;
     bool raised; /* a filter or join below may raise */

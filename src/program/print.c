@@ -298,6 +298,8 @@ static void print_collect(const TqpSink *s, TqpString *out) {
         tqp_string_printf(out, "%s%u%s%s", i == 0 ? " order by " : ", ", s->sort[i].column,
                           s->sort[i].descending ? " desc" : "",
                           s->sort[i].nulls_first ? " nulls first" : "");
+    if (s->numbered)
+        tqp_string_printf(out, " numbered for %u", s->npartition);
     tqp_string_printf(out, "\n");
     for (uint32_t i = 0; i < s->ncolumns; i++) {
         tqp_string_printf(out, "  %s ", i < s->noutputs ? "output" : "extra");

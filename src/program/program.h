@@ -192,6 +192,12 @@ typedef struct TqpSink {
     uint32_t nsort;
     const TqpSortSpec *sort;
     int64_t limit, offset; /* limit -1: none */
+    /*
+     * Two more columns of the result behind the outputs: row number and rank, I64 in lane U32, for
+     * each value of the first sort columns, npartition of them.
+     */
+    bool numbered;
+    uint32_t npartition;
     /* AGGREGATE: output columns are keys, then accumulators */
     TqpGrouping grouping;
     uint32_t nkeys;

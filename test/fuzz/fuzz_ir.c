@@ -160,7 +160,7 @@ static bool adds_floats(const TqpNode *node) {
 }
 
 static bool limits(const TqpNode *node) {
-    bool found = node->kind == TQP_NODE_LIMIT;
+    bool found = node->kind == TQP_NODE_LIMIT || node->kind == TQP_NODE_NUMBER;
     for (uint32_t i = 0; i < node->ninputs; i++)
         found |= limits(node->inputs[i]);
     return found;

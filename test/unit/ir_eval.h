@@ -399,6 +399,28 @@ static inline void eval_sort(IrEval *ev, const TqpNode *n, IrTable *t) {
         }
 }
 
+/* Sorted rows and two more columns: number and rank. */
+static inline IrTable eval_number(IrEval *ev, const TqpNode *n, IrTable *in) {
+    IrTable out = eval_table(ev, in->nrows, n->noutputs);
+    int64_t number = 0, rank = 0;
+    eval_sort(ev, n, in);
+    for (uint32_t i = 0; i < in->nrows; i++) {
+        TqpValue *row = eval_new_row(ev, &out);
+        uint32_t same = 0;
+        for (; i > 0 && same < n->sort.nkeys; same++)
+            if (eval_key_order(&n->sort.keys[same],
+                               eval(ev, n->sort.keys[same].expr, in->rows[i - 1]),
+                               eval(ev, n->sort.keys[same].expr, in->rows[i])) != 0)
+                break;
+        number = i > 0 && same >= n->sort.npartition ? number + 1 : 1;
+        rank = i > 0 && same == n->sort.nkeys ? rank : number;
+        memcpy(row, in->rows[i], (n->noutputs - 2) * sizeof(*row));
+        row[n->noutputs - 2] = (TqpValue){.i = number};
+        row[n->noutputs - 1] = (TqpValue){.i = rank};
+    }
+    return out;
+}
+
 /* `scan` is what the scan outputs. */
 static inline IrTable eval_node(IrEval *ev, const TqpNode *n, const IrTable *scan) {
     if (n->kind == TQP_NODE_SCAN)
@@ -406,6 +428,8 @@ static inline IrTable eval_node(IrEval *ev, const TqpNode *n, const IrTable *sca
     IrTable in = eval_node(ev, n->inputs[0], scan);
     if (n->kind == TQP_NODE_AGGREGATE)
         return eval_aggregate(ev, n, &in);
+    if (n->kind == TQP_NODE_NUMBER)
+        return eval_number(ev, n, &in);
     IrTable out = eval_table(ev, in.nrows, n->noutputs);
     uint64_t skip = n->kind == TQP_NODE_LIMIT && n->limit.offset && !n->limit.offset->value.is_null
                         ? (uint64_t)n->limit.offset->value.i

@@ -32,7 +32,8 @@ static const TqpNode *random_aggregate(Case *c, const TqpNode *input, int depth)
     return tqp_ir_aggregate(&c->arena, input, n->aggregate.nkeys, keys, n->aggregate.naggs, aggs);
 }
 
-/* Scan, filters, perhaps an aggregate and a filter of it, a projection, perhaps sort and limit. */
+/* Scan, filters, perhaps an aggregate and a filter of it, a projection, perhaps sort or number, and
+ * limit. */
 static void make_plan(Case *c) {
     IrRandom *r = &c->random;
     TqpArena *a = &c->arena;
@@ -61,7 +62,10 @@ static void make_plan(Case *c) {
         TqpSortKey keys[5];
         for (uint32_t i = 0; i < k; i++)
             keys[i] = (TqpSortKey){tqp_ir_col(a, i, n->types[i]), ir_random(r, 2), ir_random(r, 2)};
-        n = tqp_ir_sort(a, n, k, keys);
+        if (ir_random(r, 4) == 0)
+            n = tqp_ir_number(a, n, ir_random(r, k + 1), k, keys);
+        else
+            n = tqp_ir_sort(a, n, k, keys);
         if (ir_random(r, 2))
             n = tqp_ir_limit(a, n, tqp_ir_const_int(a, ir_type(TQP_TYPE_I64), 1 + ir_random(r, 20)),
                              tqp_ir_const_int(a, ir_type(TQP_TYPE_I64), ir_random(r, 3)));

@@ -30,6 +30,11 @@ static const char *const queries[] = {
     "(aggregate ((case (lt (col 1 i32) (const 1000 i32)) (col 4 text) (const \"rest\" text))) "
     "((count_star) (sum (col 1 i32) (where (gt (col 0 i32) (const 3 i32))))) " SCAN ")",
     "(aggregate ((col 2 f64)) ((count_star)) " SCAN ")",
+    "(number 2 ((col 0 text) asc nulls_last) ((col 1 bool) desc nulls_first) ((col 2 f64) asc "
+    "nulls_first) (aggregate ((col 3 text) (col 5 bool) (col 2 f64)) ((count_star)) " SCAN "))",
+    "(filter (and (gt (col 2 i64) (const 3 i64)) (le (col 3 i64) (const 40 i64))) (number 0 ((col "
+    "1 "
+    "i64) desc nulls_last) (project ((col 1 i32) (col 6 i64)) " SCAN ")))",
     "(aggregate ((col 7 f32) (col 0 i32)) ((sum (col 6 i64))) " SCAN ")",
 };
 

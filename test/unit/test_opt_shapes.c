@@ -243,10 +243,20 @@ static void kinds(void) {
          "\"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) (aggregate ((col 1 "
          "i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique "
          "0))))))))");
-    /* the first row of many is not rewritten */
+    /* the first rows of many are numbered for each left value */
     PLAN("(dependent single (const true bool) " NATION_
-         "(limit (const 1 i64) _ (filter (lt (col 1 i32) (outer 0 1 i32)) " SUPPLIER_ ")))",
-         "LIMIT in a correlated subquery");
+         "(limit (const 1 i64) (const 2 i64) (sort ((col 0 i32) desc nulls_first) (filter (lt (col "
+         "1 i32) (outer 0 1 i32)) " SUPPLIER_ "))))",
+         "(project ((col 0 i32) (col 1 i32) (col 2 i32) (col 3 i32)) (join left (not (distinct "
+         "(col 1 i32) (col 4 i32))) (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) "
+         "(unique 0)) (filter (and (gt (col 3 i64) (const 2 i64)) (le (col 3 i64) (const 3 i64))) "
+         "(number 1 ((col 2 i32) asc nulls_last) ((col 0 i32) desc nulls_first) (join inner (lt "
+         "(col 1 i32) (col 2 i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) "
+         "(unique 0)) (aggregate ((col 1 i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) "
+         "(\"n_regionkey\" i32) (unique 0))))))))");
+    PLAN("(dependent single (const true bool) " NATION_
+         "(limit (param 0 i64) _ (filter (lt (col 1 i32) (outer 0 1 i32)) " SUPPLIER_ ")))",
+         "LIMIT by a parameter in a correlated subquery");
 }
 
 static void orders(void) {
