@@ -9,6 +9,8 @@ SELECT same('SELECT count(*) FROM q_all WHERE k IN (SELECT k FROM q_few)');
 SELECT same('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT k FROM q_few)');
 SELECT same('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT k FROM q_few WHERE k IS NOT NULL)');
 SELECT same('SELECT count(*) FROM q_all WHERE i4 NOT IN (SELECT k FROM q_empty)');
+SELECT same('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT id FROM q_few WHERE id > 3)');
+SELECT tqp.explain('SELECT count(*) FROM q_all WHERE k NOT IN (SELECT id FROM q_few WHERE id > 3)', 'optimised');
 SELECT same('SELECT count(*) FROM q_all WHERE (k, id) IN (SELECT k, id FROM q_few)');
 SELECT same('SELECT count(*) FROM q_all WHERE i2 < ANY (SELECT k FROM q_few)');
 SELECT same('SELECT count(*) FROM q_all WHERE i2 > ALL (SELECT k FROM q_few)');

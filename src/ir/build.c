@@ -178,6 +178,18 @@ const TqpNode *tqp_ir_scan_unique(TqpArena *a, const TqpNode *scan, uint32_t nun
     return n;
 }
 
+const TqpNode *tqp_ir_scan_not_null(TqpArena *a, const TqpNode *scan, uint32_t n,
+                                    const uint32_t *columns) {
+    TqpNode *copy = tqp_arena_alloc(a, sizeof(*copy));
+    const void *set;
+    if (scan == NULL || copy == NULL || !copy_array(a, columns, n, sizeof(*columns), &set))
+        return NULL;
+    *copy = *scan;
+    copy->scan.nnot_null = n;
+    copy->scan.not_null = set;
+    return copy;
+}
+
 const TqpNode *tqp_ir_values(TqpArena *a, uint32_t ncolumns, const TqpType *types, uint32_t nrows,
                              const TqpExpr *const *exprs) {
     const void *type_copy, *expr_copy;

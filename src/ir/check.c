@@ -160,6 +160,10 @@ static TqpStatus check_scan(const TqpNode *n, TqpError *err) {
             if (n->scan.uniques[i].columns[k] >= n->noutputs)
                 return tqp_error_set(err, TQP_INVALID, "unique: the scan has no column %u",
                                      n->scan.uniques[i].columns[k]);
+    for (uint32_t i = 0; i < n->scan.nnot_null; i++)
+        if (n->scan.not_null[i] >= n->noutputs)
+            return tqp_error_set(err, TQP_INVALID, "not_null: the scan has no column %u",
+                                 n->scan.not_null[i]);
     return TQP_OK;
 }
 

@@ -113,6 +113,8 @@ typedef struct TqpNode {
             const char *const *columns; /* noutputs names, for people */
             uint32_t nuniques;
             const TqpUnique *uniques;
+            uint32_t nnot_null; /* columns in which no row is NULL */
+            const uint32_t *not_null;
         } scan;
         struct {
             uint32_t nrows;
@@ -182,6 +184,9 @@ const TqpNode *tqp_ir_scan(TqpArena *a, uint32_t relation, const char *name, uin
 /* The same scan with these unique sets. */
 const TqpNode *tqp_ir_scan_unique(TqpArena *a, const TqpNode *scan, uint32_t nuniques,
                                   const TqpUnique *uniques);
+/* The same scan with these columns never NULL. */
+const TqpNode *tqp_ir_scan_not_null(TqpArena *a, const TqpNode *scan, uint32_t n,
+                                    const uint32_t *columns);
 const TqpNode *tqp_ir_values(TqpArena *a, uint32_t ncolumns, const TqpType *types, uint32_t nrows,
                              const TqpExpr *const *exprs);
 const TqpNode *tqp_ir_join(TqpArena *a, TqpJoinKind kind, bool dependent, const TqpNode *left,

@@ -225,8 +225,8 @@ static TqpStatus parse_exprs(Parser *p, List *list) {
     return next(p);
 }
 
-/* After "(unique". */
-static TqpStatus parse_unique(Parser *p, List *uniques) {
+/* After "(unique" or "(not_null". */
+static TqpStatus parse_set(Parser *p, List *sets) {
     List columns = {0};
     TQP_TRY(next(p));
     while (!at(p, TQP_TOKEN_CLOSE)) {
@@ -235,12 +235,12 @@ static TqpStatus parse_unique(Parser *p, List *uniques) {
         TQP_TRY(list_add(p, &columns, &column, sizeof(column)));
     }
     TqpUnique unique = {columns.n, columns.items};
-    TQP_TRY(list_add(p, uniques, &unique, sizeof(unique)));
+    TQP_TRY(list_add(p, sets, &unique, sizeof(unique)));
     return next(p);
 }
 
 static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
-    List names = {0}, types = {0}, uniques = {0};
+    List names = {0}, types = {0}, uniques = {0}, not_null = {0};
     uint32_t relation = 0;
     TQP_TRY(parse_index(p, &relation));
     const char *name = p->lex.token.text;
@@ -249,7 +249,12 @@ static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
         TqpType type;
         TQP_TRY(next(p));
         if (at_word(p, "unique")) {
-            TQP_TRY(parse_unique(p, &uniques));
+            TQP_TRY(parse_set(p, &uniques));
+            continue;
+        }
+        if (at_word(p, "not_null")) {
+            not_null.n = 0;
+            TQP_TRY(parse_set(p, &not_null));
             continue;
         }
         const char *column = p->lex.token.text;
@@ -262,6 +267,9 @@ static TqpStatus parse_scan(Parser *p, const TqpNode **out) {
     *out = tqp_ir_scan(p->lex.arena, relation, name, names.n, names.items, types.items);
     if (uniques.n > 0)
         *out = tqp_ir_scan_unique(p->lex.arena, *out, uniques.n, uniques.items);
+    const TqpUnique *set = not_null.items;
+    if (not_null.n > 0)
+        *out = tqp_ir_scan_not_null(p->lex.arena, *out, set->ncolumns, set->columns);
     return TQP_OK;
 }
 

@@ -129,6 +129,13 @@ static void print_bound(const TqpExpr *e, TqpString *out) {
         tqp_ir_print_expr(e, out);
 }
 
+static void print_set(const char *name, uint32_t n, const uint32_t *columns, TqpString *out) {
+    tqp_string_printf(out, " (%s", name);
+    for (uint32_t i = 0; i < n; i++)
+        tqp_string_printf(out, " %" PRIu32, columns[i]);
+    tqp_string_append(out, ")", 1);
+}
+
 static void print_scan(const TqpNode *n, TqpString *out) {
     tqp_string_printf(out, "(scan %" PRIu32 " ", n->scan.relation);
     print_quoted(n->scan.name, strlen(n->scan.name), out);
@@ -140,11 +147,10 @@ static void print_scan(const TqpNode *n, TqpString *out) {
     }
     for (uint32_t i = 0; i < n->scan.nuniques; i++) {
         const TqpUnique *u = &n->scan.uniques[i];
-        tqp_string_append(out, " (unique", 8);
-        for (uint32_t k = 0; k < u->ncolumns; k++)
-            tqp_string_printf(out, " %" PRIu32, u->columns[k]);
-        tqp_string_append(out, ")", 1);
+        print_set("unique", u->ncolumns, u->columns, out);
     }
+    if (n->scan.nnot_null > 0)
+        print_set("not_null", n->scan.nnot_null, n->scan.not_null, out);
 }
 
 static void print_values(const TqpNode *n, TqpString *out) {

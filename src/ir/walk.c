@@ -90,7 +90,9 @@ static bool bodies_equal(const TqpNode *a, const TqpNode *b) {
         for (uint32_t i = 0; i < a->noutputs; i++)
             if (strcmp(a->scan.columns[i], b->scan.columns[i]) != 0)
                 return false;
-        return uniques_equal(a, b);
+        return uniques_equal(a, b) && a->scan.nnot_null == b->scan.nnot_null &&
+               (a->scan.nnot_null == 0 || memcmp(a->scan.not_null, b->scan.not_null,
+                                                 a->scan.nnot_null * sizeof(uint32_t)) == 0);
     case TQP_NODE_VALUES:
         return a->values.nrows == b->values.nrows &&
                exprs_equal(a->values.nrows * a->noutputs, a->values.exprs, b->values.exprs);

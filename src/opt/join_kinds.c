@@ -168,11 +168,22 @@ static bool learn_sides(TqpArena *a, const TqpNode *node, bool left, bool right,
     return true;
 }
 
+/* Is a mark never NULL, as no column is that its predicate asks for? */
+static bool is_definite(TqpArena *a, const TqpNode *node, bool *definite) {
+    uint32_t nleft = node->inputs[0]->noutputs, nright = node->inputs[1]->noutputs;
+    uint64_t *not_null = tqp_opt_bitmap(a, nleft + nright);
+    if (not_null == NULL || !tqp_opt_not_null_outputs(a, node->inputs[0], 0, not_null) ||
+        !tqp_opt_not_null_outputs(a, node->inputs[1], nleft, not_null))
+        return false;
+    *definite = tqp_opt_never_null_of(node->join.pred, not_null);
+    return true;
+}
+
 /* The kind that will do, in view of what is known of the outputs. */
 static bool choose_kind(TqpArena *a, const TqpNode *node, const Known *known, Sides *sides,
                         TqpJoinKind *kind) {
     uint32_t nleft = node->inputs[0]->noutputs, nright = node->inputs[1]->noutputs;
-    bool nulls_only;
+    bool nulls_only, definite;
     *kind = node->join.kind;
     if (*kind == TQP_JOIN_SINGLE && tqp_opt_at_most_one(a, node))
         *kind = TQP_JOIN_LEFT;
@@ -186,11 +197,13 @@ static bool choose_kind(TqpArena *a, const TqpNode *node, const Known *known, Si
         if (nulls_only)
             *kind = TQP_JOIN_ANTI;
     }
-    if (*kind == TQP_JOIN_MARK && tqp_bitmap_get(known->is_true, nleft))
+    if (*kind == TQP_JOIN_MARK && tqp_bitmap_get(known->is_true, nleft)) {
         *kind = TQP_JOIN_SEMI;
-    else if (*kind == TQP_JOIN_MARK && tqp_bitmap_get(known->is_false, nleft) &&
-             tqp_opt_never_null(node->join.pred))
-        *kind = TQP_JOIN_ANTI;
+    } else if (*kind == TQP_JOIN_MARK && tqp_bitmap_get(known->is_false, nleft)) {
+        if (!is_definite(a, node, &definite))
+            return false;
+        *kind = definite ? TQP_JOIN_ANTI : TQP_JOIN_MARK;
+    }
     return true;
 }
 

@@ -72,6 +72,10 @@ bool tqp_opt_derive(TqpArena *a, uint32_t nleft, const TqpExprList *all, TqpExpr
 const TqpExpr *tqp_opt_canonical_or(TqpArena *a, const TqpExpr *e);
 /* Is e never NULL whatever its columns are? */
 bool tqp_opt_never_null(const TqpExpr *e);
+/* The same where the columns marked in `not_null` are not NULL. */
+bool tqp_opt_never_null_of(const TqpExpr *e, const uint64_t *not_null);
+/* Mark the outputs of the node, from the bit `first` on, that are proved to be never NULL. */
+bool tqp_opt_not_null_outputs(TqpArena *a, const TqpNode *node, uint32_t first, uint64_t *out);
 /*
  * Mark in `columns` those of which one NULL alone makes e NULL, or something else than true or
  * false.

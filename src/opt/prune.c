@@ -2,7 +2,8 @@
  * column_pruning: from the root down, each node is told which of its outputs are read and answers
  * with a node that has those (a filter, sort, limit or join may keep more) and the new position of
  * each.  Group keys stay, since they make the groups.  A projection that changes nothing goes.
- * Scans of one relation keep the columns that any of them needs: a first round finds these.
+ * Scans of one relation keep the columns that any of them needs: a first round finds these.  Which
+ * columns are not NULL is forgotten, as no pass comes after this one.
  */
 #include <string.h>
 
@@ -136,9 +137,11 @@ static TqpStatus prune_scan(Pruner *ctx, const TqpNode *node, const uint64_t *ne
     for (uint32_t w = 0; w < tqp_bitmap_words(node->noutputs); w++)
         needs->columns[w] |= needed[w];
     TQP_TRY(pack(ctx, needs->columns, node->noutputs, out, &nkept));
-    out->node = node;
-    if (nkept == node->noutputs)
-        return TQP_OK;
+    if (nkept == node->noutputs) { /* the binder knows better what is NULL */
+        out->node =
+            node->scan.nnot_null == 0 ? node : tqp_ir_scan_not_null(ctx->arena, node, 0, NULL);
+        return out->node == NULL ? no_memory(ctx) : TQP_OK;
+    }
     const char **names = tqp_arena_alloc(ctx->arena, nkept * sizeof(*names) + 1);
     TqpType *types = tqp_arena_alloc(ctx->arena, nkept * sizeof(*types) + 1);
     if (names == NULL || types == NULL)

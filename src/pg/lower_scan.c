@@ -121,6 +121,18 @@ static const TqpNode *add_uniques(const TableScan *s, const TqpNode *scan) {
     return n > 0 ? tqp_ir_scan_unique(s->l->arena, scan, n, uniques) : scan;
 }
 
+/* NOT NULL is checked before it is believed; whoever drops it invalidates the plan. */
+static const TqpNode *add_not_null(const TableScan *s, Relation rel, List *attnums,
+                                   const TqpNode *scan) {
+    uint32_t *columns = palloc(sizeof(*columns) * ((Size)s->ncolumns + 1)), n = 0;
+    ListCell *lc;
+    foreach (lc, attnums)
+        if (lfirst_int(lc) > 0 &&
+            TupleDescAttr(RelationGetDescr(rel), lfirst_int(lc) - 1)->attnotnull)
+            columns[n++] = (uint32_t)foreach_current_index(lc);
+    return n > 0 ? tqp_ir_scan_not_null(s->l->arena, scan, n, columns) : scan;
+}
+
 /* A scan of rel: s->rel itself, or a child whose columns `map` finds by name. */
 static const TqpNode *build_scan(TableScan *s, Relation rel, const AttrMap *map) {
     TqpLowering *l = s->l;
@@ -133,6 +145,8 @@ static const TqpNode *build_scan(TableScan *s, Relation rel, const AttrMap *map)
     l->relations = lappend(l->relations, relation);
     const TqpNode *scan = tqp_ir_scan(l->arena, number, RelationGetRelationName(rel), s->ncolumns,
                                       s->names, s->types);
+    if (scan != NULL)
+        scan = add_not_null(s, rel, relation->attnums, scan);
     return scan != NULL && map == NULL ? add_uniques(s, scan) : scan;
 }
 

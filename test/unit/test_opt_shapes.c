@@ -243,6 +243,16 @@ static void kinds(void) {
          "\"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) (aggregate ((col 1 "
          "i32)) () (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique "
          "0))))))))");
+    /* Q16: NOT IN of columns without NULLs */
+    PLAN("(aggregate () ((count_star i64)) (filter (not (col 2 bool)) (join mark (eq (col 1 i32) "
+         "(col 2 i32)) (scan 0 \"a\" (\"k\" i64) (\"s\" i32) (not_null 1)) (filter (is_null (col 1 "
+         "text)) (project ((cast (col 0 i16) i32) (col 1 text)) (scan 1 \"b\" (\"s\" i16) (\"t\" "
+         "text) (not_null 0)))))))",
+         "(aggregate () ((count_star i64)) (project () (join anti (eq (col 0 i32) (col 1 i32)) "
+         "(scan 0 \"a\" "
+         "(\"s\" i32)) (project ((cast (col 0 i16) i32)) (filter (is_null (col 1 text)) (scan 1 "
+         "\"b\" "
+         "(\"s\" i16) (\"t\" text)))))))");
     /* the first rows of many are numbered for each left value */
     PLAN("(dependent single (const true bool) " NATION_
          "(limit (const 1 i64) (const 2 i64) (sort ((col 0 i32) desc nulls_first) (filter (lt (col "
