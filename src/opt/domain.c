@@ -209,6 +209,8 @@ static const TqpNode *over_limit(Over *o, const TqpNode *node) {
         return NULL;
     if (tqp_opt_limit_passes_one(node) && tqp_opt_unique(o->a, node->inputs[0], fixed))
         return over(o, node->inputs[0]);
+    if (tqp_opt_is_fence(node))
+        return tqp_ir_limit(o->a, over(o, node->inputs[0]), NULL, NULL);
     if (!is_literal(count) || !is_literal(offset) || o->domain->noutputs == 0)
         return cannot(o, "LIMIT by a parameter in a correlated subquery");
     const TqpNode *in = over(o, node->inputs[0]);
