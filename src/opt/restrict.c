@@ -1,6 +1,6 @@
 /*
  * group_restriction: an aggregate on the right of a join computes only groups that the left can ask
- * for, where a filtered scan tells which these are:
+ * for, where a filtered scan tells which these are, and a semi or anti join builds only such rows:
  *
  *   join l.k = a.k (.. filter(scan p) joined on p.k = l.k ..) (aggregate by k (x))
  *     the aggregate's input becomes  semi join x.k = p.k x (project p.k (filter (scan p)))
@@ -11,8 +11,10 @@
 
 /* Keys of the scan, of the keys there are, below which a second scan of it is worth it. */
 static const double restrict_share = 0.25;
-/* Rows of that scan, of the rows to be grouped. */
-static const double restrict_rows = 2;
+/* Rows of that scan, of the rows to be grouped, or of those that a semi join builds from a scan. */
+static const double restrict_rows = 2, restrict_scan_rows = 0.3;
+/* Values of a scan's key: the map of fewer stays in the caches and costs less than probing. */
+static const double restrict_scan_keys = 2e5;
 enum { DEPTH_MAX = 40 };
 
 /* A column of a filtered scan that has all values of some column which are not NULL. */
@@ -21,6 +23,7 @@ typedef struct Domain {
     const TqpNode *node; /* NULL: none found */
     uint32_t column;
     double rows, base_rows;
+    bool scans; /* restrict scans too, which semi and anti joins look up */
     bool failed;
 } Domain;
 
@@ -110,11 +113,13 @@ static void find(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth) {
     }
 }
 
-static bool is_worth(const Domain *d, const TqpNode *input, uint32_t key) {
+static bool is_worth(const Domain *d, const TqpNode *input, uint32_t key, bool grouped) {
     TqpEstimate e;
-    return tqp_opt_estimate(d->ctx, input, &e) &&
-           d->rows < restrict_share * e.columns[key].ndistinct &&
-           d->base_rows < restrict_rows * e.rows;
+    if (!tqp_opt_estimate(d->ctx, input, &e))
+        return false;
+    double keys = e.columns[key].ndistinct;
+    return d->rows < restrict_share * keys && (grouped || keys >= restrict_scan_keys) &&
+           d->base_rows < (grouped ? restrict_rows : restrict_scan_rows) * e.rows;
 }
 
 static const TqpNode *semi_join(TqpArena *a, const TqpNode *input, uint32_t key, const Domain *d) {
@@ -151,9 +156,11 @@ static const TqpNode *restricted(const Domain *d, const TqpNode *n, uint32_t col
         const TqpNode *input = restricted(d, n->inputs[0], n->project.exprs[column]->index);
         return over(a, n, input);
     }
+    if (n->kind == TQP_NODE_SCAN && d->scans)
+        return is_worth(d, n, column, false) ? semi_join(a, n, column, d) : n;
     if (n->kind != TQP_NODE_AGGREGATE || column >= n->aggregate.nkeys ||
         n->aggregate.keys[column]->op != TQP_OP_COL ||
-        !is_worth(d, n->inputs[0], n->aggregate.keys[column]->index))
+        !is_worth(d, n->inputs[0], n->aggregate.keys[column]->index, true))
         return n;
     const TqpNode *input = semi_join(a, n->inputs[0], n->aggregate.keys[column]->index, d);
     return input == NULL ? NULL : tqp_opt_with_input(a, n, input);
@@ -175,7 +182,8 @@ static const TqpNode *restrict_join(TqpArena *a, const TqpNode *node, void *arg)
             continue;
         bool first = e->args[0]->index < nleft;
         uint32_t left = e->args[first ? 0 : 1]->index, right = e->args[first ? 1 : 0]->index;
-        Domain d = {.ctx = ctx};
+        Domain d = {.ctx = ctx,
+                    .scans = node->join.kind == TQP_JOIN_SEMI || node->join.kind == TQP_JOIN_ANTI};
         find(&d, node->inputs[0], left, DEPTH_MAX);
         if (d.failed)
             return NULL;
