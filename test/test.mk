@@ -102,3 +102,8 @@ robust:
 
 diff:
 	test/differential/run.sh
+
+# PostgreSQL's own regression files, fetched: plain, preloaded, forced.
+.PHONY: check-core
+check-core:
+	test/core.sh
