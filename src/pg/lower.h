@@ -57,6 +57,9 @@ typedef struct TqpSubquery {
 
 /* The lowering of one query level; levels inside begin with the lists of the first part. */
 typedef struct TqpLowering {
+    bool passes_order; /* the subquery about to be lowered gives its rows to a level that keeps them
+                        */
+    bool ordered;      /* such a subquery: its ORDER BY is seen */
     TqpArena *arena;
     ParamListInfo bound_params;
     List *planned;      /* RangeTblEntry * of PostgreSQL's plan; NIL: not known */

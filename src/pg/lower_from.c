@@ -86,6 +86,14 @@ static bool is_materialised(const CommonTableExpr *cte) {
            (cte->ctematerialized == CTEMaterializeDefault && cte->cterefcount > 1);
 }
 
+/* Do the rows of the one item in FROM come out as they are, but for those that WHERE drops? */
+static bool hands_rows_on(const Query *q) {
+    return list_length(q->jointree->fromlist) == 1 &&
+           IsA(linitial(q->jointree->fromlist), RangeTblRef) && !q->hasAggs &&
+           q->groupClause == NIL && q->groupingSets == NIL && q->havingQual == NULL &&
+           q->distinctClause == NIL && q->sortClause == NIL && q->setOperations == NULL;
+}
+
 /* A subquery in FROM, or a reference to WITH: each one lowers the query anew. */
 static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf) {
     TqpSubquery sub;
@@ -102,8 +110,11 @@ static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte
         whole = is_materialised(cte);
     }
     leaf->dependent = rte->lateral && contain_vars_of_level((Node *)query, 1);
-    if (!tqp_lower_subquery(l, definer, query, leaf->dependent,
-                            whole ? TQP_NEED_ALL : TQP_NEED_USED, l->used[rtindex], &sub))
+    l->passes_order = hands_rows_on(l->query);
+    bool ok = tqp_lower_subquery(l, definer, query, leaf->dependent,
+                                 whole ? TQP_NEED_ALL : TQP_NEED_USED, l->used[rtindex], &sub);
+    l->passes_order = false;
+    if (!ok)
         return false;
     if (whole && (sub.node = tqp_opt_fence(l->arena, sub.node)) == NULL)
         return false;

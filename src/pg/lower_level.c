@@ -11,6 +11,8 @@
 #include "optimizer/optimizer.h"
 
 #include "pg/compat.h"
+#include "utils/fmgroids.h"
+
 #include "pg/lower.h"
 
 static const char *unsupported(const Query *q) {
@@ -89,6 +91,18 @@ static void fold_constants(Query *q, ParamListInfo bound_params) {
 }
 
 /* Subqueries are looked at when they are lowered. */
+/* These look at how a value is stored in its row, which the engine does not know. */
+static bool looks_at_storage(Oid funcid, void *context) {
+    return funcid == F_PG_COLUMN_SIZE || funcid == F_PG_COLUMN_COMPRESSION;
+}
+
+static bool sees_storage(Node *node, void *context) {
+    if (node == NULL)
+        return false;
+    return check_functions_in_node(node, looks_at_storage, context) ||
+           expression_tree_walker(node, sees_storage, context);
+}
+
 static bool is_volatile(const Query *q) {
     ListCell *lc;
     foreach (lc, q->rtable) {
@@ -147,7 +161,10 @@ bool tqp_lower_prepare(TqpLowering *l) {
     if (reason == NULL) {
         resolve_joins(q);
         fold_constants(q, l->bound_params);
-        reason = is_volatile(q) ? "volatile function" : NULL;
+        reason = is_volatile(q) ? "volatile function"
+                 : query_tree_walker(q, sees_storage, NULL, QTW_IGNORE_JOINALIASES)
+                     ? "function of how a value is stored"
+                     : NULL;
     }
     if (reason != NULL) {
         l->reason = reason;

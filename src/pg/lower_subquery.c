@@ -102,13 +102,17 @@ static bool lower_keys(TqpLowering *l, List *clauses, Columns *columns, List **k
     return true;
 }
 
-/* The order counts only for which rows LIMIT and DISTINCT ON take. */
+/*
+ * The order counts for which rows LIMIT and DISTINCT ON take, and where the level above hands the
+ * rows on as they come: nothing promises their order then, but PostgreSQL keeps it.
+ */
 static bool lower_sort(TqpLowering *l, Columns *columns, List **each, List **keys) {
     const Query *query = l->query;
     *keys = *each = NIL;
     if (query->hasDistinctOn && !lower_keys(l, query->distinctClause, columns, each))
         return false;
-    return (query->limitCount == NULL && query->limitOffset == NULL && !query->hasDistinctOn) ||
+    return (!l->ordered && query->limitCount == NULL && query->limitOffset == NULL &&
+            !query->hasDistinctOn) ||
            lower_keys(l, query->sortClause, columns, keys);
 }
 
@@ -179,6 +183,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
                          .functions = l->functions,
                          .hosts = l->hosts,
                          .secure = l->secure,
+                         .ordered = l->passes_order,
                          .query = query,
                          .outer = definer,
                          .depth = l->depth + dependent};
