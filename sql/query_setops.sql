@@ -38,3 +38,13 @@ SELECT same('SELECT x, count(*) FROM (SELECT amount AS x FROM q_few EXCEPT ALL S
 SELECT same('SELECT v.x FROM (VALUES (1), (1), (1), (NULL), (NULL)) v(x), q_one WHERE id = 1 EXCEPT ALL SELECT w.x FROM (VALUES (1), (NULL)) w(x)');
 SELECT same('SELECT v.x FROM (VALUES (1), (1), (NULL), (NULL), (2)) v(x), q_one INTERSECT ALL SELECT w.x FROM (VALUES (1), (1), (1), (NULL), (3)) w(x)');
 SELECT same('SELECT k FROM q_empty INTERSECT ALL SELECT k FROM q_all');
+
+-- Equality that is not that of the bytes: 1 month is 30 days
+CREATE TABLE q_spans AS SELECT i AS id, (ARRAY['1 mon','30 days','720 hours'])[i % 3 + 1]::interval AS span
+  FROM generate_series(1, 30) i;
+VACUUM ANALYZE q_spans;
+SELECT same('SELECT span = interval ''1 mon'' FROM (SELECT span FROM q_spans UNION SELECT span FROM q_spans) x');
+SELECT same('SELECT count(*) FROM (SELECT span FROM q_spans WHERE id % 3 = 0 EXCEPT SELECT span FROM q_spans WHERE id % 3 = 1) x');
+SELECT same('SELECT count(*) FROM (SELECT span FROM q_spans WHERE id % 3 = 0 INTERSECT SELECT span FROM q_spans WHERE id % 3 = 1) x');
+SELECT same('SELECT count(*) FROM (SELECT DISTINCT span FROM q_spans) x');
+DROP TABLE q_spans;

@@ -86,3 +86,8 @@ RESET tqp.force;
 SET tqp.force = on;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT f.id, (SELECT max(a.i4) FROM q_all a WHERE a.k = f.k) FROM q_few f WHERE f.k IN (SELECT k FROM q_one);
 RESET tqp.force;
+
+-- Constant expressions that PostgreSQL drops before it would fold them
+SELECT same('SELECT id FROM q_all WHERE EXISTS (SELECT 1 / 0 FROM q_few f WHERE f.id = q_all.id)');
+SELECT same('SELECT id FROM (SELECT 1 / 0 AS x, id FROM q_few) s');
+SELECT same('WITH w AS (SELECT 1 / 0 AS x, id FROM q_few) SELECT id FROM w');

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/typcache.h"
 
 #include "pg/cache.h"
@@ -148,6 +149,10 @@ static bool default_equality(TqpLowering *l, const SetOperationStmt *op) {
     foreach (lc, op->groupClauses) {
         Oid type = list_nth_oid(op->colTypes, foreach_current_index(lc));
         const SortGroupClause *clause = lfirst(lc);
+        if (!tqp_pg_comparable(type)) {
+            tqp_lower_fail(l, "equality of type %s", format_type_be(type));
+            return false;
+        }
         if (lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
             tqp_lower_fail(l, "set operation by another operator than the type's own");
             return false;

@@ -11,6 +11,7 @@
 #include "optimizer/tlist.h"
 #include "utils/typcache.h"
 
+#include "pg/cache.h"
 #include "pg/lower.h"
 
 typedef struct Columns {
@@ -122,7 +123,8 @@ static const TqpNode *distinct(TqpLowering *l, const TqpNode *node, List *each, 
     foreach (lc, l->query->distinctClause) {
         const SortGroupClause *clause = lfirst(lc);
         Node *expr = get_sortgroupclause_expr((SortGroupClause *)clause, l->query->targetList);
-        if (lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
+        if (!tqp_pg_comparable(exprType(expr)) ||
+            lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
             tqp_lower_fail(l, "DISTINCT by another operator than the type's own");
             return NULL;
         }

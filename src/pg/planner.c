@@ -13,6 +13,7 @@
 #include "pg/compat.h"
 #include "pg/control.h"
 #include "pg/lower.h"
+#include "pg/params.h"
 #include "pg/parts.h"
 #include "pg/plan.h"
 #include "pg/planner.h"
@@ -102,26 +103,48 @@ static PlannedStmt *wrap(PlannedStmt *original, const Query *query, TqpPlan *pla
     return stmt;
 }
 
-/* Frees the arena whatever happens. */
+typedef struct Lowering {
+    TqpArena arena;
+    Query *query;
+    ParamListInfo bound_params;
+    TqpPlan *plan;
+    const char *reason;
+    bool ok;
+} Lowering;
+
+static void lower_guarded(void *arg) {
+    Lowering *w = arg;
+    const TqpNode *node =
+        tqp_lower_query(&w->arena, w->query, w->bound_params, w->plan, &w->reason);
+    if (node != NULL)
+        node = tqp_lower_optimise(&w->arena, node, w->plan, &w->reason);
+    w->ok = node != NULL;
+}
+
+/*
+ * Frees the arena whatever happens; false with *reason set when the query stays with PostgreSQL.
+ * An error is of a constant expression that PostgreSQL's planner did not fold, such as one in the
+ * target list of EXISTS: PostgreSQL has planned the query before, without it.
+ */
 pg_noinline bool tqp_planner_lower(Query *query, ParamListInfo bound_params, TqpPlan *plan,
                                    const char **reason) {
-    TqpArena arena = {0};
-    volatile bool ok = false;
+    Lowering *w = palloc0(sizeof(*w));
+    volatile bool done = false;
+    w->query = query;
+    w->bound_params = bound_params;
+    w->plan = plan;
     PG_TRY();
     {
-        const TqpNode *node = tqp_lower_query(&arena, query, bound_params, plan, reason);
-        if (node != NULL)
-            node = tqp_lower_optimise(&arena, node, plan, reason);
-        ok = node != NULL;
+        done = tqp_guarded(lower_guarded, w, reason);
     }
-    PG_CATCH();
+    PG_FINALLY();
     {
-        tqp_arena_free(&arena);
-        PG_RE_THROW();
+        tqp_arena_free(&w->arena);
     }
     PG_END_TRY();
-    tqp_arena_free(&arena);
-    return ok;
+    if (done)
+        *reason = w->reason;
+    return done && w->ok;
 }
 
 static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo bound_params,
