@@ -134,13 +134,9 @@ pg_noinline bool tqp_planner_lower(Query *query, ParamListInfo bound_params, Tqp
     w->bound_params = bound_params;
     w->plan = plan;
     PG_TRY();
-    {
-        done = tqp_guarded(lower_guarded, w, reason);
-    }
+    { done = tqp_guarded(lower_guarded, w, reason); }
     PG_FINALLY();
-    {
-        tqp_arena_free(&w->arena);
-    }
+    { tqp_arena_free(&w->arena); }
     PG_END_TRY();
     if (done)
         *reason = w->reason;
