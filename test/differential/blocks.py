@@ -157,6 +157,9 @@ def _undetermined(block):
     total = {o[0] for p in block.of("order") for o in p.order}
     if needs and len(total) < len(block.of(*SELECTED)):
         return True
-    if any(p.feature == "with ties" for p in block.parts) and not total:
+    ties = [p for p in block.parts if p.feature == "with ties"]
+    if ties and not total:
+        return True
+    if len(total) < len(block.of(*SELECTED)) and any("OFFSET 0 " not in p.text for p in ties):
         return True
     return any(_undetermined(b) for p in block.parts for b in p.blocks)
