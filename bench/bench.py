@@ -120,13 +120,15 @@ def measure_cold(engines, queries, runs):
 
 
 def compare_answers(engines, queries):
-    """The first engine is the reference; returns what differs."""
+    """PostgreSQL, else tqp, is the reference; returns what differs."""
     differences = []
-    reference = engines[0]
+    reference = next((engine for engine in engines if isinstance(engine, Postgres)), engines[0])
     for name, sql in queries.items():
         ordered = "order by" in sql.lower()
         expected = reference.answer(sql)
-        for engine in engines[1:]:
+        for engine in engines:
+            if engine is reference:
+                continue
             identical = isinstance(reference, Postgres) and isinstance(engine, Tqp)
             found = compare.first_difference(expected, engine.answer(sql), ordered, identical)
             if found:
