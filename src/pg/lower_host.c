@@ -52,7 +52,7 @@ static bool search(Node *node, void *context) {
     case T_SubLink:
     case T_SubPlan:
     case T_CoerceToDomain: /* NULL may violate a constraint */
-    case T_CaseTestExpr: /* whose CASE may be outside */
+    case T_CaseTestExpr:   /* whose CASE may be outside */
         s->refused = true;
         return true;
     default:
