@@ -58,7 +58,7 @@ class Query:
 
     def representatives(self):
         """For every item: may its value be any of several that are equal?"""
-        return [bool(self.distinct or self.limit or i.sql in self.group
+        return [bool(self.distinct or self.limit or i.sql in self.group or "(DISTINCT " in i.sql
                      or i.sql.startswith(("min(", "max("))) for i in self.items]
 
     def smaller(self):
