@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "base/bitmap.h"
+#include "pg/compat.h"
 #include "pg/load.h"
 #include "pg/pin.h"
 #include "pg/tqp_pg.h"
@@ -207,7 +208,7 @@ TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrN
     bool loaded = false;
     if (!tqp_cache_relation_ok(rel, reason))
         return NULL;
-    if (!IsMVCCSnapshot(snapshot) || OldSnapshotThresholdActive()) {
+    if (!IsMVCCSnapshot(snapshot) || tqp_compat_snapshots_expire()) {
         *reason = "snapshot that the cache cannot serve";
         return NULL;
     }

@@ -4,9 +4,9 @@
 
 #include "postgres.h"
 
-#include "storage/relfilenode.h"
 #include "utils/rel.h"
 
+#include "pg/compat.h"
 #include "store/store.h"
 
 typedef struct TqpOpenGeneration {

@@ -6,8 +6,17 @@
 
 #include "postgres.h"
 
+#include "access/attmap.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
 #include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+#include "executor/executor.h"
 #include "executor/instrument.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -22,6 +31,29 @@
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
+#include "utils/pg_locale.h"
+#include "utils/snapmgr.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* A relation's file: PostgreSQL 16 gave the struct and its members new names. */
+#if PG_VERSION_NUM >= 160000
+#include "storage/relfilelocator.h"
+#include "utils/relfilenumbermap.h"
+#define RelFileNode              RelFileLocator
+#define RelFileNodeEquals        RelFileLocatorEquals
+#define RelidByRelfilenode       RelidByRelfilenumber
+#define dbNode                   dbOid
+#define spcNode                  spcOid
+#define relNode                  relNumber
+#define rd_node                  rd_locator
+#define rd_newRelfilenodeSubid   rd_newRelfilelocatorSubid
+#define rd_firstRelfilenodeSubid rd_firstRelfilelocatorSubid
+#else
+#include "storage/relfilenode.h"
+#include "utils/relfilenodemap.h"
+#endif
 
 /* Entries of the range table that rows can come from; PostgreSQL 18 adds one for GROUP BY. */
 static inline int tqp_compat_table_count(const Query *query) {
@@ -47,6 +79,15 @@ static inline Node *tqp_compat_flatten_joins(Query *query, Node *node) {
 #endif
 }
 
+/* For each attribute of `out` that of `in` with the same name. */
+static inline AttrMap *tqp_compat_attrmap(TupleDesc in, TupleDesc out) {
+#if PG_VERSION_NUM >= 160000
+    return build_attrmap_by_name(in, out, false);
+#else
+    return build_attrmap_by_name(in, out);
+#endif
+}
+
 /* May the current user execute this function? */
 static inline AclResult tqp_compat_function_acl(Oid funcid) {
 #if PG_VERSION_NUM >= 160000
@@ -55,6 +96,60 @@ static inline AclResult tqp_compat_function_acl(Oid funcid) {
     return pg_proc_aclcheck(funcid, GetUserId(), ACL_EXECUTE);
 #endif
 }
+
+/* Does the current user own this relation? */
+static inline bool tqp_compat_owns_relation(Oid relid) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relid, GetUserId());
+#else
+    return pg_class_ownercheck(relid, GetUserId());
+#endif
+}
+
+/* Could the snapshot be too old for what VACUUM has removed since? */
+static inline bool tqp_compat_snapshots_expire(void) {
+#if PG_VERSION_NUM >= 170000
+    return false;
+#else
+    return OldSnapshotThresholdActive();
+#endif
+}
+
+/* A relation of the range table that is read, opened already or now. */
+static inline Relation tqp_compat_open_relation(EState *estate, Index rti) {
+#if PG_VERSION_NUM >= 180000
+    return ExecGetRangeTableRelation(estate, rti, false);
+#else
+    return ExecGetRangeTableRelation(estate, rti);
+#endif
+}
+
+/* Run a query to its end, once. */
+static inline void tqp_compat_run_all(QueryDesc *desc) {
+#if PG_VERSION_NUM >= 180000
+    standard_ExecutorRun(desc, ForwardScanDirection, 0);
+#else
+    standard_ExecutorRun(desc, ForwardScanDirection, 0, true);
+#endif
+}
+
+/* Are strings of this collation ordered by their bytes, as PostgreSQL knows? */
+static inline bool tqp_compat_collate_is_c(Oid collation) {
+#if PG_VERSION_NUM >= 180000
+    return pg_newlocale_from_collation(collation)->collate_is_c;
+#else
+    return lc_collate_is_c(collation);
+#endif
+}
+
+/* Where the catalogs keep the locale of a provider other than libc. */
+#if PG_VERSION_NUM >= 170000
+#define TQP_ANUM_DATABASE_LOCALE  Anum_pg_database_datlocale
+#define TQP_ANUM_COLLATION_LOCALE Anum_pg_collation_colllocale
+#else
+#define TQP_ANUM_DATABASE_LOCALE  Anum_pg_database_daticulocale
+#define TQP_ANUM_COLLATION_LOCALE Anum_pg_collation_colliculocale
+#endif
 
 /* Prepare a set-returning function that fills rsinfo->setResult. */
 static inline void tqp_compat_init_srf(FunctionCallInfo fcinfo) {

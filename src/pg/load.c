@@ -27,14 +27,14 @@
 /* A last group smaller than this is read again, together with what was appended. */
 #define SMALL_GROUP_ROWS (TQP_LOAD_GROUP_ROWS / 2)
 
-typedef struct Plan {
+typedef struct BuildPlan {
     uint32 ncolumns;
     TqpStoreColumn *columns; /* by attnum */
     bool *kept;              /* per column: the base has it */
     bool *keep;              /* per base group */
     XLogRecPtr *vm_lsn;      /* per base group: of the sample that proved it */
     bool nothing;            /* the base is all that was asked for, and it is up to date */
-} Plan;
+} BuildPlan;
 
 static bool wanted(AttrNumber attnum, int n, const AttrNumber *attnums) {
     for (int i = 0; i < n; i++)
@@ -44,7 +44,7 @@ static bool wanted(AttrNumber attnum, int n, const AttrNumber *attnums) {
 }
 
 /* Columns of the base whose attribute is still what it was, and those asked for. */
-static void plan_columns(Plan *plan, Relation rel, const TqpGeneration *base, int n,
+static void plan_columns(BuildPlan *plan, Relation rel, const TqpGeneration *base, int n,
                          const AttrNumber *attnums) {
     TupleDesc desc = RelationGetDescr(rel);
     plan->columns = palloc0(Max(desc->natts, 1) * sizeof(TqpStoreColumn));
@@ -84,7 +84,7 @@ static bool could_grow(const TqpStoreGroup *group, const TqpVisible *visible) {
     return false;
 }
 
-static void plan_groups(Plan *plan, Relation rel, TqpGeneration *base, BlockNumber nblocks) {
+static void plan_groups(BuildPlan *plan, Relation rel, TqpGeneration *base, BlockNumber nblocks) {
     TqpVisible visible;
     TqpValidity validity;
     BlockNumber covered = 0, kept_blocks = 0;
@@ -113,7 +113,7 @@ static void plan_groups(Plan *plan, Relation rel, TqpGeneration *base, BlockNumb
 }
 
 /* `all` takes every column, else those that the base lacks. */
-static TqpLoadShape make_shape(Relation rel, const Plan *plan, bool all) {
+static TqpLoadShape make_shape(Relation rel, const BuildPlan *plan, bool all) {
     TqpLoadShape shape = {0};
     AttrNumber *attnums = palloc(Max(plan->ncolumns, 1) * sizeof(AttrNumber));
     TqpType *types = palloc(Max(plan->ncolumns, 1) * sizeof(TqpType));
@@ -173,7 +173,7 @@ static void make_directories(RelFileNode node, const char *path) {
 }
 
 /* Read and publish; everything of the engine is freed by the caller. */
-static TqpStatus execute(TqpLoad *load, const Plan *plan, const char *path, TqpError *err) {
+static TqpStatus execute(TqpLoad *load, const BuildPlan *plan, const char *path, TqpError *err) {
     RelFileNode node = load->rel->rd_node;
     uint32 pages;
     int nworkers = size_team(load, &pages);
@@ -244,7 +244,7 @@ static TqpGeneration *open_base(const char *path) {
 static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attnums,
                              TqpLoadResult *result, TqpError *err) {
     char path[MAXPGPATH];
-    Plan plan = {0};
+    BuildPlan plan = {0};
     TqpStatus status = TQP_OK;
     tqp_cache_path(load->rel->rd_node, path);
     load->base = open_base(path);

@@ -7,6 +7,7 @@
 #include "catalog/pg_attribute.h"
 #include "utils/rel.h"
 
+#include "pg/compat.h"
 #include "store/store.h"
 
 /* Rows of a group aimed at, and blocks that its range may span. */

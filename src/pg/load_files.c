@@ -13,9 +13,8 @@
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
-#include "storage/relfilenode.h"
-#include "utils/relfilenodemap.h"
 
+#include "pg/compat.h"
 #include "pg/control.h"
 #include "pg/load.h"
 #include "pg/tqp_pg.h"

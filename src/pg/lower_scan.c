@@ -20,6 +20,7 @@
 #include "utils/typcache.h"
 
 #include "pg/cache.h"
+#include "pg/compat.h"
 #include "pg/lower.h"
 
 typedef struct TableScan {
@@ -159,8 +160,8 @@ static const TqpNode *scan_child(TableScan *s, Oid relid) {
     else if (!tqp_cache_relation_ok(rel, &reason))
         s->l->reason = reason != NULL ? reason : "relation that is not cached";
     else
-        node = build_scan(s, rel,
-                          build_attrmap_by_name(RelationGetDescr(rel), RelationGetDescr(s->rel)));
+        node =
+            build_scan(s, rel, tqp_compat_attrmap(RelationGetDescr(rel), RelationGetDescr(s->rel)));
     table_close(rel, NoLock);
     return node;
 }

@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
+#include "pg/compat.h"
 #include "pg/scan_node.h"
 
 void tqp_replay(TqpScanState *s) {
@@ -25,7 +26,7 @@ void tqp_replay(TqpScanState *s) {
         CreateQueryDesc(s->plan.original, estate->es_sourceText, estate->es_snapshot,
                         InvalidSnapshot, dest, estate->es_param_list_info, estate->es_queryEnv, 0);
     standard_ExecutorStart(desc, 0);
-    standard_ExecutorRun(desc, ForwardScanDirection, 0, true);
+    tqp_compat_run_all(desc);
     s->rows = desc->estate->es_processed;
     standard_ExecutorFinish(desc);
     standard_ExecutorEnd(desc);

@@ -8,6 +8,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
+#include "pg/compat.h"
 #include "pg/host_eval.h"
 #include "pg/params.h"
 #include "pg/scan_node.h"
@@ -66,7 +67,7 @@ static TqpPin *pin(TqpScanState *s, const TqpPlanRelation *relation, const char 
         *reason = "table that PostgreSQL's plan does not read";
         return NULL;
     }
-    Relation rel = ExecGetRangeTableRelation(estate, relation->rtindex);
+    Relation rel = tqp_compat_open_relation(estate, relation->rtindex);
     int n = list_length(relation->attnums);
     AttrNumber *attnums = palloc(sizeof(AttrNumber) * ((Size)n + 1));
     for (int i = 0; i < n; i++)

@@ -11,7 +11,6 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/relfilenodemap.h"
 #include "utils/tuplestore.h"
 
 #include "base/bitmap.h"

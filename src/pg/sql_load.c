@@ -241,7 +241,7 @@ Datum tqp_unload(PG_FUNCTION_ARGS) {
     Relation rel = tqp_sql_open(PG_GETARG_OID(0));
     char path[MAXPGPATH];
     TqpError err = {0};
-    if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+    if (!tqp_compat_owns_relation(RelationGetRelid(rel)))
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
                        RelationGetRelationName(rel));
     tqp_cache_path(rel->rd_node, path);

@@ -24,7 +24,7 @@ extern bool tqp_enable_gpu;
 extern void tqp_guc_define(void);
 
 /* error.c: the only place that turns an engine status into an ereport(ERROR) */
-extern void tqp_raise(const TqpError *error) pg_attribute_noreturn();
+extern _Noreturn void tqp_raise(const TqpError *error);
 /* Engine poll that is true when this backend has an interrupt pending. */
 extern const TqpHostPoll *tqp_pg_poll(void);
 

@@ -21,6 +21,7 @@
 #include "utils/varlena.h"
 
 #include "base/hash.h"
+#include "pg/compat.h"
 #include "pg/cache.h"
 #include "pg/load.h"
 
@@ -64,9 +65,9 @@ static char *database_locale(char *provider) {
     if (!HeapTupleIsValid(tuple))
         return NULL;
     *provider = ((Form_pg_database)GETSTRUCT(tuple))->datlocprovider;
-    bool icu = *provider == COLLPROVIDER_ICU;
-    char *locale = attribute_text(
-        DATABASEOID, tuple, icu ? Anum_pg_database_daticulocale : Anum_pg_database_datcollate);
+    bool libc = *provider == COLLPROVIDER_LIBC;
+    char *locale = attribute_text(DATABASEOID, tuple,
+                                  libc ? Anum_pg_database_datcollate : TQP_ANUM_DATABASE_LOCALE);
     ReleaseSysCache(tuple);
     return locale;
 }
@@ -76,9 +77,9 @@ static char *named_locale(Oid collation, char *provider) {
     if (!HeapTupleIsValid(tuple))
         return NULL;
     *provider = ((Form_pg_collation)GETSTRUCT(tuple))->collprovider;
-    bool icu = *provider == COLLPROVIDER_ICU;
-    char *locale = attribute_text(
-        COLLOID, tuple, icu ? Anum_pg_collation_colliculocale : Anum_pg_collation_collcollate);
+    bool libc = *provider == COLLPROVIDER_LIBC;
+    char *locale = attribute_text(COLLOID, tuple,
+                                  libc ? Anum_pg_collation_collcollate : TQP_ANUM_COLLATION_LOCALE);
     ReleaseSysCache(tuple);
     return locale;
 }
@@ -109,7 +110,7 @@ static bool is_code_point_order(char provider, const char *locale) {
 
 static bool orders_by_bytes(Oid collation) {
     char provider = 0;
-    if (lc_collate_is_c(collation))
+    if (tqp_compat_collate_is_c(collation))
         return true;
     char *locale = collation_locale(collation, &provider);
     bool result = is_code_point_order(provider, locale);
@@ -215,7 +216,7 @@ static uint64 collation_version(Oid collation) {
         uint64 version;
     } known[32];
     static int nknown = 0;
-    if (collation == C_COLLATION_OID || collation == POSIX_COLLATION_OID)
+    if (tqp_compat_collate_is_c(collation))
         return 0;
     for (int i = 0; i < Min(nknown, (int)lengthof(known)); i++)
         if (known[i].collation == collation)

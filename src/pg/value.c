@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "pg/compat.h"
 #include "pg/value.h"
 
 #define NUM_DIGITS_MAX 37 /* NUM holds |value| <= 10^37 */
