@@ -79,6 +79,16 @@ static inline Node *tqp_compat_flatten_joins(Query *query, Node *node) {
 #endif
 }
 
+/* Columns of the entry for GROUP BY, which PostgreSQL 18 adds, become what they stand for. */
+static inline void tqp_compat_flatten_groups(Query *query) {
+#if PG_VERSION_NUM >= 180000
+    if (!query->hasGroupRTE)
+        return;
+    query->targetList = (List *)flatten_group_exprs(NULL, query, (Node *)query->targetList);
+    query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+#endif
+}
+
 /* For each attribute of `out` that of `in` with the same name. */
 static inline AttrMap *tqp_compat_attrmap(TupleDesc in, TupleDesc out) {
 #if PG_VERSION_NUM >= 160000

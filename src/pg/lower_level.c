@@ -31,10 +31,12 @@ static const char *unsupported(const Query *q) {
     return NULL;
 }
 
-/* Columns of joins become what they stand for, also in subqueries that read this level. */
-static void resolve_joins(Query *q) {
+/* Columns of groups and joins become what they stand for, also in subqueries that read this level.
+ */
+static void resolve_columns(Query *q) {
     ListCell *lc;
     bool joins = false;
+    tqp_compat_flatten_groups(q);
     foreach (lc, q->rtable)
         joins |= ((const RangeTblEntry *)lfirst(lc))->rtekind == RTE_JOIN;
     if (!joins)
@@ -159,7 +161,7 @@ bool tqp_lower_prepare(TqpLowering *l) {
     Uses uses = {.nrte = list_length(q->rtable)};
     const char *reason = unsupported(q);
     if (reason == NULL) {
-        resolve_joins(q);
+        resolve_columns(q);
         fold_constants(q, l->bound_params);
         reason = is_volatile(q) ? "volatile function"
                  : query_tree_walker(q, sees_storage, NULL, QTW_IGNORE_JOINALIASES)
