@@ -41,6 +41,9 @@ EXPLAIN (COSTS OFF) SELECT stddev(k) FROM q_one;
 -- below the cost gate: nothing is said
 RESET tqp.force;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT count(*) FROM q_one;
+SET enable_seqscan = off; -- adds 1e10 to the cost
+EXPLAIN (COSTS OFF, VERBOSE) SELECT count(*) FROM q_all;
+RESET enable_seqscan;
 SET tqp.min_cost = 0;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM q_one;
 RESET tqp.min_cost;

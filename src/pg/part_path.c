@@ -12,6 +12,7 @@
 #include "optimizer/planner.h"
 
 #include "pg/parts.h"
+#include "pg/planner.h"
 #include "pg/scan_node.h"
 #include "pg/tqp_pg.h"
 
@@ -118,7 +119,7 @@ static void add_part(PlannerInfo *root, RelOptInfo *rel) {
     int number;
     Path *child = cheapest(rel);
     if (child == NULL || child->param_info != NULL || IS_DUMMY_REL(rel) ||
-        find_part(root, &number) == NULL || (!tqp_force && child->total_cost < tqp_min_cost))
+        find_part(root, &number) == NULL || !tqp_planner_costly(child->total_cost))
         return;
     CustomPath *path = makeNode(CustomPath);
     path->path.pathtype = T_CustomScan;

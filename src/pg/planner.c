@@ -190,7 +190,7 @@ static PlannedStmt *plan_query(Query *parse, const char *query_string, int curso
     PlannedStmt *original = tqp_planner_standard(parse, query_string, cursor_options, bound_params);
     PlannedStmt *stmt = NULL;
     last_reason[0] = '\0'; /* planning may have planned other queries */
-    if (!tqp_force && original->planTree->total_cost < tqp_min_cost)
+    if (!tqp_planner_costly(original->planTree->total_cost))
         return original;
     if (copy != NULL)
         stmt = offload(original, copy, bound_params, &reason);

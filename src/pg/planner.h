@@ -18,6 +18,9 @@ extern const char *tqp_planner_last_reason(void);
 /* Does the query read a table large enough to be worth more than this look? */
 extern bool tqp_planner_gate(const Query *query);
 
+/* Is a plan or path of this cost worth the engine? */
+extern bool tqp_planner_costly(double total_cost);
+
 /* What makes a query ineligible whatever it costs: a static string, or NULL. */
 extern const char *tqp_planner_shape(const Query *query, int cursor_options);
 

@@ -4,10 +4,13 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -180,6 +183,11 @@ static bool has_large_query(const Query *q) {
     return q->hasSubLinks && (has_large_sublink((Node *)q->jointree, NULL) ||
                               has_large_sublink((Node *)q->targetList, NULL) ||
                               has_large_sublink(q->havingQual, NULL));
+}
+
+/* What enable_... = off adds to a cost, once per node, says nothing of the work. */
+bool tqp_planner_costly(double total_cost) {
+    return tqp_force || fmod(total_cost, disable_cost) >= tqp_min_cost;
 }
 
 /* The statements of a busy server mostly read one table. */
