@@ -19,19 +19,20 @@
 #include "pg/load.h"
 #include "pg/tqp_pg.h"
 
-/* Apart from the classes that PostgreSQL's advisory lock functions use (1 and 2). */
-#define LOCK_CLASS 3
-#define USED_FILE  "used"
+#define USED_FILE "used"
 
 void tqp_cache_path(RelFileNode node, char path[MAXPGPATH]) {
     snprintf(path, MAXPGPATH, "%s/%u/%u_%u", tqp_control_cache_dir(), node.dbNode, node.spcNode,
              node.relNode);
 }
 
+/* A type of its own, so that who looks for advisory locks in pg_locks sees the application's. */
 static LOCKTAG lock_tag(RelFileNode node) {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, node.dbNode, node.relNode, node.spcNode, LOCK_CLASS);
-    return tag;
+    return (LOCKTAG){.locktag_field1 = node.dbNode,
+                     .locktag_field2 = node.relNode,
+                     .locktag_field3 = node.spcNode,
+                     .locktag_type = LOCKTAG_USERLOCK,
+                     .locktag_lockmethodid = USER_LOCKMETHOD};
 }
 
 bool tqp_cache_lock(RelFileNode node, bool wait) {
