@@ -37,6 +37,18 @@ EXECUTE p5;
 DEALLOCATE ALL;
 RESET plan_cache_mode;
 
+-- a scan of the cache is counted as PostgreSQL counts its own
+SET tqp.enabled = off;
+SELECT pg_stat_force_next_flush();
+SELECT seq_scan AS scans, seq_tup_read AS read FROM pg_stat_user_tables WHERE relname = 'q_all' \gset
+SET tqp.enabled = on;
+SELECT count(*) FROM q_all WHERE k = 3;
+SELECT count(*) FROM q_all WHERE n * n * 1e33 < 0; -- replayed
+SET tqp.enabled = off;
+SELECT pg_stat_force_next_flush();
+SELECT seq_scan - :scans AS scans, seq_tup_read - :read AS read FROM pg_stat_user_tables WHERE relname = 'q_all';
+SET tqp.enabled = on;
+
 -- cursors: backward, rescanned, held, and a positioned one
 BEGIN;
 DECLARE c SCROLL CURSOR FOR SELECT k, sum(i4) FROM q_all GROUP BY k ORDER BY k;

@@ -10,6 +10,7 @@
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/memutils.h"
@@ -200,6 +201,14 @@ static TqpStatus attempt(TqpPinWork *work, TqpOpenHold *hold, bool *loaded, TqpE
     return status;
 }
 
+/* Counts like PostgreSQL's own scan in pg_stat_all_tables: one scan, and the rows it read. */
+static void count_scan(Relation rel, const TqpRelation *read) {
+    pgstat_count_heap_scan(rel);
+    if (pgstat_should_count_relation(rel))
+        for (uint32 g = 0; g < read->ngroups; g++)
+            rel->pgstat_info->t_counts.t_tuples_returned += read->groups[g].live_rows;
+}
+
 TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrNumber *attnums,
                       TqpArena *arena, const char **reason) {
     TqpPinWork work = {
@@ -230,6 +239,7 @@ TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrN
         return NULL;
     }
     fill_stats(&work, loaded);
+    count_scan(rel, &work.pin->rel);
     return work.pin;
 }
 
