@@ -77,6 +77,19 @@ CREATE VIEW tqp.cache AS
       FROM tqp.cache_entries();
 GRANT SELECT ON tqp.cache TO PUBLIC;
 
+CREATE FUNCTION tqp.uncached_entries(
+    OUT relid oid, OUT attnums smallint[], OUT uses bigint, OUT cost float8,
+    OUT last_use timestamptz, OUT last_failure timestamptz)
+    RETURNS SETOF record AS 'MODULE_PATHNAME', 'tqp_uncached_list' LANGUAGE C VOLATILE;
+CREATE VIEW tqp.uncached AS
+    SELECT u.relid::pg_catalog.regclass AS relation,
+           ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                  WHERE a.attrelid = u.relid AND a.attnum = ANY (u.attnums) AND NOT a.attisdropped
+                  ORDER BY a.attnum) AS column_names,
+           u.uses, u.cost, u.last_use, u.last_failure
+      FROM tqp.uncached_entries() u;
+GRANT SELECT ON tqp.uncached TO PUBLIC;
+
 /* ---- seeing how a query runs ---- */
 
 CREATE FUNCTION tqp.explain(sql text, stage text DEFAULT 'optimised') RETURNS text

@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_am_d.h"
@@ -15,20 +14,24 @@
 #include "storage/predicate.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
+#include "utils/spccache.h"
 
 #include "base/bitmap.h"
 #include "pg/compat.h"
 #include "pg/load.h"
 #include "pg/pin.h"
 #include "pg/tqp_pg.h"
+#include "pg/use.h"
 
 /* Relations below this are not loaded by themselves, and may be read from the heap wholly. */
 #define SMALL_BLOCKS 1024
 /* Blocks that became all-visible since the load: above one in so many the load is repeated. */
 #define REFRESH_SHARE 10
-/* After a load failed, no other is tried by this backend for so long. */
-#define RETRY_MS 60000
+/*
+ * Waiting for another's load is worth it for as long as reading the blocks might take: then it
+ * costs twice that at most.
+ */
+#define WAIT_BLOCKS_PER_MS 100
 
 bool tqp_cache_relation_ok(Relation rel, const char **reason) {
     *reason = NULL;
@@ -132,6 +135,8 @@ static bool should_load(const TqpPinWork *work) {
     uint32 loadable = count_loadable(work);
     if (!tqp_auto_load || loadable == 0 || tqp_cache_file_is_new(work->rel))
         return false;
+    if (!work->may_load && !work->complete)
+        return false;
     if (!tqp_force && work->nblocks < SMALL_BLOCKS)
         return false;
     if (!work->complete)
@@ -139,19 +144,22 @@ static bool should_load(const TqpPinWork *work) {
     return loadable > work->nblocks / REFRESH_SHARE;
 }
 
-/* Load what the query needs.  A failure is not the query's: it is logged, and the heap is read. */
+/*
+ * The query's scan of the heap: it fills the cache, which the query then runs over
+ * (doc/adr/0008).  A failure is not the query's: it is logged, and the heap is read.
+ */
 static bool load_now(TqpPinWork *work) {
-    static TimestampTz failed_at = 0;
     TqpLoadResult result;
     TqpError err = {0};
-    if (failed_at != 0 && !TimestampDifferenceExceeds(failed_at, GetCurrentTimestamp(), RETRY_MS))
+    if (tqp_use_has_failed(work->rel))
         return false;
-    failed_at = 0;
-    TqpStatus status = tqp_load_relation(work->rel, work->ncolumns, work->attnums, &result, &err);
+    TqpStatus status =
+        tqp_load_relation(work->rel, work->ncolumns, work->attnums,
+                          (int)(work->nblocks / WAIT_BLOCKS_PER_MS) + 1, &result, &err);
     CHECK_FOR_INTERRUPTS();
+    work->busy = status == TQP_OK && result.busy;
     if (status == TQP_OK)
         return result.published;
-    failed_at = GetCurrentTimestamp();
     ereport(LOG, (errmsg("could not load relation \"%s\" into the cache: %s",
                          RelationGetRelationName(work->rel), err.message)));
     return false;
@@ -162,8 +170,15 @@ static bool too_much_heap(TqpPinWork *work) {
     uint32 heap = work->nblocks - work->nvalid;
     if (tqp_force || heap <= SMALL_BLOCKS || heap <= work->nblocks / 2)
         return false;
-    if (work->open == NULL || !work->complete)
-        work->reason = "columns are not in the cache (tqp.load loads them)";
+    if (work->busy)
+        work->reason = "columns are not in the cache, and another session is loading the table";
+    else if (tqp_auto_load && !work->complete && tqp_use_has_failed(work->rel))
+        work->reason = "columns are not in the cache: loading them failed (see the server's log)";
+    else if (work->open == NULL || !work->complete)
+        work->reason =
+            tqp_auto_load && !work->may_load
+                ? "columns are not in the cache, and PostgreSQL's plan reads less than a load would"
+                : "columns are not in the cache (tqp.load loads them)";
     else
         work->reason = "most blocks are not all-visible or have changed since they were loaded: "
                        "VACUUM the table";
@@ -210,9 +225,13 @@ static void count_scan(Relation rel, const TqpRelation *read) {
 }
 
 TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrNumber *attnums,
-                      TqpArena *arena, const char **reason) {
-    TqpPinWork work = {
-        .rel = rel, .snapshot = snapshot, .ncolumns = ncolumns, .attnums = attnums, .arena = arena};
+                      bool may_load, TqpArena *arena, const char **reason) {
+    TqpPinWork work = {.rel = rel,
+                       .snapshot = snapshot,
+                       .ncolumns = ncolumns,
+                       .attnums = attnums,
+                       .may_load = may_load,
+                       .arena = arena};
     TqpError err = {0};
     bool loaded = false;
     if (!tqp_cache_relation_ok(rel, reason))
@@ -247,21 +266,20 @@ void tqp_cache_unpin(TqpPin *pin) {
     tqp_open_unhold(pin->private_data);
 }
 
-bool tqp_cache_present(Oid relid, int ncolumns, const AttrNumber *attnums) {
-    const char *reason;
-    bool present = false;
-    Relation rel = try_relation_open(relid, AccessShareLock);
-    if (rel == NULL)
-        return false;
+double tqp_cache_missing(Relation rel, int ncolumns, const AttrNumber *attnums) {
     TqpPinWork work = {.rel = rel, .ncolumns = ncolumns, .attnums = attnums};
-    if (tqp_cache_relation_ok(rel, &reason)) {
-        work.columns = palloc(Max(ncolumns, 1) * sizeof(int));
-        find_cached(&work);
-        present = work.complete;
-        if (work.open != NULL)
-            tqp_open_release(work.open);
-        pfree(work.columns);
-    }
-    relation_close(rel, AccessShareLock);
-    return present;
+    const char *reason;
+    double page_cost;
+    if (!tqp_cache_relation_ok(rel, &reason))
+        return 0;
+    work.columns = palloc(Max(ncolumns, 1) * sizeof(int));
+    find_cached(&work);
+    if (work.open != NULL)
+        tqp_open_release(work.open);
+    pfree(work.columns);
+    BlockNumber nblocks = work.complete ? 0 : RelationGetNumberOfBlocks(rel);
+    if (nblocks < SMALL_BLOCKS)
+        return 0;
+    get_tablespace_page_costs(rel->rd_rel->reltablespace, NULL, &page_cost);
+    return page_cost * nblocks;
 }

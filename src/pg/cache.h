@@ -45,7 +45,8 @@ typedef struct TqpPin {
 } TqpPin;
 
 /*
- * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  Allocates in `arena`
+ * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  may_load: the statement may
+ * fill the cache first, if tqp.auto_load allows it and it is worth it.  Allocates in `arena`
  * (charged to its broker) and the current memory context.  Returns NULL with *reason set (palloc'd
  * or static) when PostgreSQL should run the query itself: column data not representable, memory
  * limit, a share of the table to be read from the heap that makes the engine no gain (unless
@@ -53,11 +54,15 @@ typedef struct TqpPin {
  * error).
  */
 extern TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns,
-                             const AttrNumber *attnums, TqpArena *arena, const char **reason);
+                             const AttrNumber *attnums, bool may_load, TqpArena *arena,
+                             const char **reason);
 extern void tqp_cache_unpin(TqpPin *pin);
 
-/* Cheap: is there a cache of these columns now? For the planner's gate; no promise of validity. */
-extern bool tqp_cache_present(Oid relid, int ncolumns, const AttrNumber *attnums);
+/*
+ * What reading the table's blocks would cost, in the planner's units, if it is large and columns of
+ * these are not in its cache; else 0.  Cheap, and no promise of validity.
+ */
+extern double tqp_cache_missing(Relation rel, int ncolumns, const AttrNumber *attnums);
 
 /* Order of strings under a collation, as PostgreSQL's own comparator sees it; host = NULL. */
 extern int tqp_pg_compare_text(void *host, uint32 collation, TqpView a, TqpView b);

@@ -57,6 +57,7 @@ typedef struct ControlFile {
     _Atomic uint64 next_entry;
     ProgressSlot progress[PROGRESS_SLOTS];
     LogEntry log[LOG_ENTRIES];
+    TqpUseSlot uses[TQP_USE_SLOTS];
 } ControlFile;
 
 static ControlFile *control; /* this backend's mapping */
@@ -118,6 +119,11 @@ static ControlFile *map_control(void) {
     control_failed = p == MAP_FAILED;
     control = control_failed ? NULL : p;
     return control;
+}
+
+TqpUseSlot *tqp_control_uses(void) {
+    ControlFile *c = map_control();
+    return c != NULL ? c->uses : NULL;
 }
 
 /* Copy as much of src as fits, cut at a character boundary. */

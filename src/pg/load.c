@@ -18,6 +18,7 @@
 #include "pg/control.h"
 #include "pg/load_team.h"
 #include "pg/tqp_pg.h"
+#include "pg/use.h"
 
 /* Room for rows that a batch of fewest pages needs to make progress. */
 #define MIN_PAGES 64
@@ -156,8 +157,7 @@ static TqpStatus publish(TqpLoad *load, RelFileNode node, TqpError *err) {
     TqpStorePublish p = {
         .timeline = tqp_validity_timeline(), .compare = tqp_pg_compare_text, .poll = tqp_pg_poll()};
     if (!tqp_cache_make_room(node, load->base != NULL ? load->base->bytes : 0))
-        return tqp_error_set(err, TQP_MEMORY_LIMIT, "the cache would exceed tqp.cache_size (%d MB)",
-                             tqp_cache_size_mb);
+        return tqp_load_too_large(err);
     if (load->base != NULL)
         load->max_lsn = Max(load->max_lsn, load->base->max_lsn);
     p.max_lsn = load->max_lsn;
@@ -277,17 +277,20 @@ static void clean_up(int code, Datum arg) {
     tqp_store_writer_abandon(load->writer); /* its threads end with the process */
 }
 
-TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
+TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums, int wait_ms,
                             TqpLoadResult *result, TqpError *err) {
+    memset(result, 0, sizeof(*result));
+    if (!tqp_cache_lock_within(rel->rd_node, wait_ms)) {
+        result->busy = true;
+        return TQP_OK;
+    }
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "tqp load", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     TqpLoad *load = palloc0(sizeof(TqpLoad));
     volatile TqpStatus status = TQP_OK;
-    memset(result, 0, sizeof(*result));
     load->rel = rel;
     tqp_broker_init(&load->broker, (int64)tqp_memory_limit_kb * 1024);
-    tqp_cache_lock(rel->rd_node, true);
     PG_ENSURE_ERROR_CLEANUP(clean_up, PointerGetDatum(load));
     {
         status = load_locked(load, ncolumns, attnums, result, err);
@@ -299,5 +302,9 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     CHECK_FOR_INTERRUPTS(); /* what stopped the load, now that nothing of it is left */
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
+    if (status == TQP_OK)
+        tqp_use_loaded(rel);
+    else
+        tqp_use_failed(rel);
     return status;
 }

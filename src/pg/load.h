@@ -23,15 +23,19 @@ typedef struct TqpLoadResult {
     uint32 groups, columns;
     uint32 blocks_not_visible;
     bool published; /* false: everything asked for was there, or nothing could be taken */
+    bool busy;      /* another load of the relation went on for too long; nothing was done */
 } TqpLoadResult;
 
+#define TQP_WAIT_FOR_EVER (-1)
+
 /*
- * Bring the cache of rel up to date and add the columns (which tqp_pg_type must know).  Waits for
- * another load of the same relation.  Engine and file failures are returned; PostgreSQL's own
- * errors (a cancel, a page that cannot be read) are raised, with threads joined and files removed.
+ * Bring the cache of rel up to date and add the columns (which tqp_pg_type must know).  Waits so
+ * many milliseconds for another load of the same relation, then result->busy says so with TQP_OK.
+ * Engine and file failures are returned; PostgreSQL's own errors (a cancel, a page that cannot be
+ * read) are raised, with threads joined and files removed.
  */
 extern TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
-                                   TqpLoadResult *result, TqpError *err) TQP_NODISCARD;
+                                   int wait_ms, TqpLoadResult *result, TqpError *err) TQP_NODISCARD;
 
 /* A relation file made by this transaction must not be loaded by it (cache.c says why). */
 extern bool tqp_cache_file_is_new(Relation rel);
@@ -42,6 +46,8 @@ extern bool tqp_cache_file_is_new(Relation rel);
 extern void tqp_cache_path(RelFileNode node, char path[MAXPGPATH]);
 /* One loader of a relation file at a time: a heavyweight lock that conflicts with nothing else. */
 extern bool tqp_cache_lock(RelFileNode node, bool wait);
+/* Waits at most so many milliseconds, or TQP_WAIT_FOR_EVER. */
+extern bool tqp_cache_lock_within(RelFileNode node, int wait_ms);
 extern void tqp_cache_unlock(RelFileNode node);
 /* Note a use, for eviction. */
 extern void tqp_cache_touch(const char *path);

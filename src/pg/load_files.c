@@ -12,7 +12,10 @@
 #include "catalog/pg_tablespace_d.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "pg/compat.h"
 #include "pg/control.h"
@@ -20,6 +23,7 @@
 #include "pg/tqp_pg.h"
 
 #define USED_FILE "used"
+#define POLL_MS   5
 
 void tqp_cache_path(RelFileNode node, char path[MAXPGPATH]) {
     snprintf(path, MAXPGPATH, "%s/%u/%u_%u", tqp_control_cache_dir(), node.dbNode, node.spcNode,
@@ -38,6 +42,21 @@ static LOCKTAG lock_tag(RelFileNode node) {
 bool tqp_cache_lock(RelFileNode node, bool wait) {
     LOCKTAG tag = lock_tag(node);
     return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool tqp_cache_lock_within(RelFileNode node, int wait_ms) {
+    if (wait_ms == TQP_WAIT_FOR_EVER)
+        return tqp_cache_lock(node, true);
+    TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+    while (!tqp_cache_lock(node, false)) {
+        if (GetCurrentTimestamp() >= end)
+            return false;
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, POLL_MS,
+                        PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+    }
+    return true;
 }
 
 void tqp_cache_unlock(RelFileNode node) {

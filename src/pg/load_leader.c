@@ -4,6 +4,10 @@
 #include "base/bitmap.h"
 #include "pg/control.h"
 #include "pg/load_team.h"
+#include "pg/tqp_pg.h"
+
+#define PROJECT_FROM 16 /* the size at the end is foreseen after one in so many blocks */
+#define CLEARLY      1.5
 
 static void note_progress(TqpLoad *load, uint32 blocks) {
     load->blocks_done += blocks;
@@ -14,6 +18,24 @@ static void note_lsn(TqpLoad *load, const TqpBatch *batch) {
     load->max_lsn = Max(load->max_lsn, batch->vm_lsn);
     for (uint32 i = 0; i < batch->nblocks; i++)
         load->max_lsn = Max(load->max_lsn, batch->page_lsn[i]);
+}
+
+TqpStatus tqp_load_too_large(TqpError *err) {
+    return tqp_error_set(err, TQP_MEMORY_LIMIT, "the cache would exceed tqp.cache_size (%d MB)",
+                         tqp_cache_size_mb);
+}
+
+/*
+ * What cannot be published is not worth reading to its end: is there more already than may ever be,
+ * or will there clearly be at the end?
+ */
+static bool is_too_large(const TqpLoad *load) {
+    uint64 limit = (uint64)tqp_cache_size_mb * 1024 * 1024;
+    uint64 bytes = tqp_store_writer_bytes(load->writer);
+    if (bytes > limit)
+        return true;
+    return load->blocks_done > load->nblocks / PROJECT_FROM &&
+           (double)bytes * load->nblocks / load->blocks_done > CLEARLY * (double)limit;
 }
 
 static void submit(TqpLoad *load, TqpBatch *batch) {
@@ -32,6 +54,8 @@ static TqpStatus read_range(TqpLoad *load, BlockNumber first, BlockNumber end, T
         TQP_TRY(tqp_batch_fill(batch, load->rel, load->ring, &load->all, first, end, err));
         first += batch->nblocks;
         submit(load, batch);
+        if (is_too_large(load))
+            return tqp_load_too_large(err);
     }
     return TQP_OK;
 }

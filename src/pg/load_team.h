@@ -47,6 +47,9 @@ extern TqpStatus tqp_load_team_run(TqpLoad *load, int nworkers, TqpError *err) T
 /* The leader's part, within the team (load_leader.c). */
 extern TqpStatus tqp_load_lead(TqpLoad *load, TqpError *err) TQP_NODISCARD;
 
+/* The failure of a load that tqp.cache_size has no room for. */
+extern TqpStatus tqp_load_too_large(TqpError *err);
+
 /* A free batch for the leader; it deforms others' while it waits. */
 extern TqpStatus tqp_load_free_batch(TqpLoad *load, TqpBatch **batch, TqpError *err) TQP_NODISCARD;
 extern void tqp_load_submit(TqpLoad *load, TqpBatch *batch);

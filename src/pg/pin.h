@@ -17,6 +17,7 @@ typedef struct TqpPinWork {
     int ncolumns;
     const AttrNumber *attnums;
     TqpType *types;
+    bool may_load; /* columns that are missing */
     TqpArena *arena;
     BlockNumber nblocks;
     TqpOpenGeneration *open; /* NULL: nothing is cached */
@@ -26,6 +27,7 @@ typedef struct TqpPinWork {
     TqpValidity validity;
     uint64 *valid; /* bitmap over the relation's blocks */
     uint32 nvalid;
+    bool busy; /* another session is loading the relation */
     TqpPin *pin;
     const char *reason;
 } TqpPinWork;

@@ -13,6 +13,7 @@
 #include "pg/params.h"
 #include "pg/scan_node.h"
 #include "pg/tqp_pg.h"
+#include "pg/use.h"
 #include "pg/zone.h"
 
 void tqp_run_free(TqpRun *run) {
@@ -61,30 +62,65 @@ static const TqpBackend *backend(void) {
     return tqp_backend_cpu(isa);
 }
 
-static TqpPin *pin(TqpScanState *s, const TqpPlanRelation *relation, const char **reason) {
-    EState *estate = s->css.ss.ps.state;
+/* A table of the plan, open. */
+typedef struct Scanned {
+    Relation rel;
+    int n;
+    AttrNumber *attnums;
+    double missing; /* tqp_cache_missing */
+} Scanned;
+
+static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scanned *scanned,
+                         const char **reason) {
     if (relation->rtindex == 0) {
         *reason = "table that PostgreSQL's plan does not read";
-        return NULL;
+        return false;
     }
-    Relation rel = tqp_compat_open_relation(estate, relation->rtindex);
-    int n = list_length(relation->attnums);
-    AttrNumber *attnums = palloc(sizeof(AttrNumber) * ((Size)n + 1));
+    scanned->rel = tqp_compat_open_relation(s->css.ss.ps.state, relation->rtindex);
+    scanned->n = list_length(relation->attnums);
+    scanned->attnums = palloc(sizeof(AttrNumber) * ((Size)scanned->n + 1));
+    for (int i = 0; i < scanned->n; i++)
+        scanned->attnums[i] = (AttrNumber)list_nth_int(relation->attnums, i);
+    scanned->missing = tqp_cache_missing(scanned->rel, scanned->n, scanned->attnums);
+    return true;
+}
+
+/*
+ * May the statement fill the cache?  Yes when PostgreSQL's own plan costs as much as reading the
+ * tables whose columns are missing does: it would read them anyway.  One that finds its rows by an
+ * index, or stops early, shall not wait for that; but once such plans have cost as much in sum, a
+ * load would have been cheaper (unless a cache worker has been there first).
+ */
+static bool may_load(TqpScanState *s, const Scanned *tables, int n) {
+    double cost = s->own != NULL ? s->own->total_cost : s->css.ss.ps.plan->total_cost;
+    double missing = 0, spent = 0;
     for (int i = 0; i < n; i++)
-        attnums[i] = (AttrNumber)list_nth_int(relation->attnums, i);
-    return tqp_cache_pin(rel, estate->es_snapshot, n, attnums, &s->run.arena, reason);
+        missing += tables[i].missing;
+    for (int i = 0; tqp_auto_load && i < n; i++) {
+        if (tables[i].missing == 0)
+            continue;
+        double sum = tqp_use_note(tables[i].rel, cost, tables[i].n, tables[i].attnums);
+        spent = Max(spent, sum);
+    }
+    return tqp_force || missing <= cost || missing <= spent;
 }
 
 static bool pin_all(TqpScanState *s, const char **reason) {
     TqpRun *run = &s->run;
+    EState *estate = s->css.ss.ps.state;
     Size n = (Size)list_length(s->plan.relations);
+    Scanned *tables = palloc0(sizeof(*tables) * (n + 1));
     ListCell *lc;
     run->pins = palloc0(sizeof(*run->pins) * (n + 1));
     run->rels = palloc0(sizeof(*run->rels) * (n + 1));
     run->npins = (uint32)n;
-    foreach (lc, s->plan.relations) {
-        int i = foreach_current_index(lc);
-        run->pins[i] = pin(s, lfirst(lc), reason);
+    foreach (lc, s->plan.relations)
+        if (!open_scanned(s, lfirst(lc), &tables[foreach_current_index(lc)], reason))
+            return false;
+    bool load = may_load(s, tables, (int)n);
+    for (Size i = 0; i < n; i++) {
+        run->pins[i] = tqp_cache_pin(tables[i].rel, estate->es_snapshot, tables[i].n,
+                                     tables[i].attnums, load, &run->arena, reason);
         if (run->pins[i] == NULL)
             return false;
         run->rels[i] = &run->pins[i]->rel;

@@ -224,7 +224,7 @@ Datum tqp_load(PG_FUNCTION_ARGS) {
                                RelationGetRelationName(rel)),
                         errhint("Commit first.")));
     INSTR_TIME_SET_CURRENT(begin);
-    if (tqp_load_relation(rel, n, attnums, &result, &err) != TQP_OK)
+    if (tqp_load_relation(rel, n, attnums, TQP_WAIT_FOR_EVER, &result, &err) != TQP_OK)
         raise_failure(&err);
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, begin);

@@ -103,7 +103,7 @@ static void refresh(Relation rel) {
     TqpLoadResult result;
     TqpError err;
     /* No column is named: those that are there are brought up to date. */
-    if (tqp_load_relation(rel, 0, NULL, &result, &err) != TQP_OK)
+    if (tqp_load_relation(rel, 0, NULL, 0, &result, &err) != TQP_OK)
         ereport(LOG, (errmsg("tqp: could not refresh the cache of \"%s\": %s",
                              RelationGetRelationName(rel), err.message)));
     else

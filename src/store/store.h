@@ -147,6 +147,8 @@ TqpStatus tqp_store_writer_create(const char *dir, TqpGeneration *base, uint32_t
  */
 TqpStatus tqp_store_writer_add(TqpStoreWriter *w, const TqpStoreGroup *meta, int32_t base_group,
                                TqpStage *const *stages, TqpError *err) TQP_NODISCARD;
+/* Of the segment file until now.  Any thread. */
+uint64_t tqp_store_writer_bytes(TqpStoreWriter *w);
 /*
  * Asked by every thread that adds, between slices of a few milliseconds: it must be thread-safe.
  * Once it has said so, adding returns TQP_CANCELLED and the build cannot be finished.

@@ -277,6 +277,13 @@ TqpStatus tqp_writer_place(TqpStoreWriter *w, uint64_t bytes, uint32_t nslots, u
     return status;
 }
 
+uint64_t tqp_store_writer_bytes(TqpStoreWriter *w) {
+    pthread_mutex_lock(&w->mutex);
+    uint64_t bytes = w->fd >= 0 ? w->end : 0;
+    pthread_mutex_unlock(&w->mutex);
+    return bytes;
+}
+
 /*
  * The copy into the page cache runs at some 100 MB/s on a bad day, hence the slices.  Write-back
  * of each begins at once, so that the fsync at the end is short; that is only a hint.
