@@ -41,18 +41,13 @@ GRANT SELECT ON tqp.stat_progress_load TO PUBLIC;
 
 /* ---- the cache: loading, what it holds, whether it is right ---- */
 
-CREATE FUNCTION tqp.load(relation regclass,
+CREATE FUNCTION tqp.load(relation regclass, columns text[] DEFAULT NULL,
+    vacuum boolean DEFAULT false,
     OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int, OUT bytes bigint,
     OUT blocks_not_visible bigint, OUT seconds float8)
-    AS 'MODULE_PATHNAME', 'tqp_load' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-CREATE FUNCTION tqp.load(relation regclass, columns text[],
-    OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int, OUT bytes bigint,
-    OUT blocks_not_visible bigint, OUT seconds float8)
-    AS 'MODULE_PATHNAME', 'tqp_load' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION tqp.load(regclass) IS
-    'bring the cache of a table up to date with every column that can be cached';
-COMMENT ON FUNCTION tqp.load(regclass, text[]) IS
-    'bring the cache of a table up to date and add the named columns';
+    AS 'MODULE_PATHNAME', 'tqp_load' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION tqp.load(regclass, text[], boolean) IS
+    'bring the cache of a table up to date and add the named columns, or all that can be cached';
 
 CREATE FUNCTION tqp.unload(relation regclass) RETURNS boolean
     AS 'MODULE_PATHNAME', 'tqp_unload' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;

@@ -303,7 +303,7 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
     if (status == TQP_OK)
-        tqp_use_loaded(rel);
+        tqp_use_forget(rel);
     else
         tqp_use_failed(rel);
     return status;

@@ -20,6 +20,8 @@
 #include "pg/load.h"
 #include "pg/sql_load.h"
 #include "pg/tqp_pg.h"
+#include "pg/use.h"
+#include "pg/worker.h"
 
 static const char *kind_hint(char relkind) {
     switch (relkind) {
@@ -176,7 +178,8 @@ static void raise_failure(const TqpError *err) {
     tqp_raise(err);
 }
 
-static void hint_vacuum(Relation rel, const TqpLoadResult *result) {
+/* vacuum: a worker is going to. */
+static void tell_not_visible(Relation rel, const TqpLoadResult *result, bool vacuum) {
     if (result->blocks_not_visible == 0)
         return;
     ereport(NOTICE,
@@ -184,10 +187,21 @@ static void hint_vacuum(Relation rel, const TqpLoadResult *result) {
                            "%u blocks of \"%s\" are not all-visible and were not loaded",
                            result->blocks_not_visible, result->blocks_not_visible,
                            RelationGetRelationName(rel)),
-             errhint("VACUUM %s, then load it again; until then queries read these blocks from "
-                     "the table.",
-                     quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-                                                RelationGetRelationName(rel)))));
+             vacuum
+                 ? errdetail("A background worker vacuums the table and loads it again when "
+                             "this transaction has ended.")
+                 : errhint("VACUUM %s, then load it again; until then queries read these blocks "
+                           "from the table.",
+                           quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+                                                      RelationGetRelationName(rel)))));
+}
+
+/* Who asks for VACUUM must be allowed to run it. */
+static void check_vacuum(Relation rel) {
+    PreventCommandDuringRecovery("tqp.load(vacuum => true)");
+    if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+                       RelationGetRelationName(rel));
 }
 
 static Datum result_row(FunctionCallInfo fcinfo, const TqpLoadResult *result, double seconds) {
@@ -207,16 +221,21 @@ static Datum result_row(FunctionCallInfo fcinfo, const TqpLoadResult *result, do
 
 PG_FUNCTION_INFO_V1(tqp_load);
 
-/* load(regclass [, text[]]) → what the cache holds of the relation now. */
+/* load(regclass, text[], bool) → what the cache holds of the relation now. */
 Datum tqp_load(PG_FUNCTION_ARGS) {
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
     Relation rel = tqp_sql_open(PG_GETARG_OID(0));
+    bool vacuum = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
     AttrNumber attnums[MaxHeapAttributeNumber];
     TqpLoadResult result;
     TqpError err = {0};
     instr_time begin, end;
-    int n = PG_NARGS() > 1 ? named_columns(rel, PG_GETARG_ARRAYTYPE_P(1), attnums)
-                           : all_columns(rel, attnums);
+    int n = PG_ARGISNULL(1) ? all_columns(rel, attnums)
+                            : named_columns(rel, PG_GETARG_ARRAYTYPE_P(1), attnums);
     check_select(rel, n, attnums);
+    if (vacuum)
+        check_vacuum(rel);
     if (tqp_cache_file_is_new(rel))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cannot load relation \"%s\" in the transaction that created or "
@@ -228,7 +247,8 @@ Datum tqp_load(PG_FUNCTION_ARGS) {
         raise_failure(&err);
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, begin);
-    hint_vacuum(rel, &result);
+    vacuum = vacuum && result.blocks_not_visible > 0 && tqp_worker_vacuum(rel, n, attnums);
+    tell_not_visible(rel, &result, vacuum);
     Datum row = result_row(fcinfo, &result, INSTR_TIME_GET_DOUBLE(end));
     relation_close(rel, AccessShareLock);
     return row;
@@ -251,6 +271,7 @@ Datum tqp_unload(PG_FUNCTION_ARGS) {
     tqp_cache_unlock(rel->rd_node);
     if (status != TQP_OK)
         tqp_raise(&err);
+    tqp_use_forget(rel);
     tqp_cache_remove_orphans();
     relation_close(rel, AccessShareLock);
     PG_RETURN_BOOL(had);

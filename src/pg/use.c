@@ -89,7 +89,7 @@ void tqp_use_failed(Relation rel) {
         atomic_store(&s->failed, GetCurrentTimestamp());
 }
 
-void tqp_use_loaded(Relation rel) {
+void tqp_use_forget(Relation rel) {
     TqpUseSlot *s = find(key_of_rel(rel));
     if (s == NULL)
         return;

@@ -41,9 +41,10 @@ typedef struct TqpUse {
  * this one included; 0 when nothing can be counted.
  */
 extern double tqp_use_note(Relation rel, double cost, int ncolumns, const AttrNumber *attnums);
-/* A load of the relation ended so: the next one is not tried at once, or counting begins anew. */
+/* A load of the relation failed: the next one is not tried at once. */
 extern void tqp_use_failed(Relation rel);
-extern void tqp_use_loaded(Relation rel);
+/* It was loaded, or unloaded: counting begins anew. */
+extern void tqp_use_forget(Relation rel);
 /* True when a load of the relation failed less than a minute ago, in any backend. */
 extern bool tqp_use_has_failed(Relation rel);
 

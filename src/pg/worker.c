@@ -1,9 +1,10 @@
 /*
  * Two kinds of background worker.  The launcher lives as long as the server, belongs to no
  * database, and wakes up every tqp.worker_naptime seconds: it removes the caches of dropped
- * databases and starts, one at a time, a worker for each database that has caches.  That worker
- * visits the cached relations: it re-stamps those whose visibility map has moved, reloads those of
- * which too much is read from the heap, removes orphans, and exits.
+ * databases and starts, one at a time, a worker for each database that has caches or should.  That
+ * worker visits the cached relations: it re-stamps those whose visibility map has moved, reloads
+ * those of which too much is read from the heap, loads what was used without (worker_use.c),
+ * removes orphans, and exits.  (A third kind is in worker_vacuum.c.)
  *
  * A failure is logged and met again at the next round; nothing here can fail a query.
  */
@@ -42,6 +43,7 @@
 #include "pg/control.h"
 #include "pg/load.h"
 #include "pg/tqp_pg.h"
+#include "pg/use.h"
 #include "pg/validity.h"
 #include "pg/worker.h"
 
@@ -133,16 +135,17 @@ static void visit_locked(Oid relid) {
     relation_close(rel, AccessShareLock);
 }
 
-/* Runs step(arg) in a transaction of its own; an error is logged. */
-static void in_transaction(void (*step)(Oid), Oid arg) {
+void tqp_worker_transaction(void (*step)(Oid), Oid arg, bool snapshot) {
     MemoryContext context = CurrentMemoryContext;
     SetCurrentStatementStartTimestamp();
     PG_TRY();
     {
         StartTransactionCommand();
-        PushActiveSnapshot(GetTransactionSnapshot());
+        if (snapshot)
+            PushActiveSnapshot(GetTransactionSnapshot());
         step(arg);
-        PopActiveSnapshot();
+        if (snapshot)
+            PopActiveSnapshot();
         CommitTransactionCommand();
     }
     PG_CATCH();
@@ -205,30 +208,35 @@ static void set_session(void) {
         SetConfigOption(settings[i].name, settings[i].value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-void tqp_worker_database(Datum arg) {
-    ListCell *lc;
+void tqp_worker_connect(Oid database) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
     set_session();
-    in_transaction(find_relations, InvalidOid);
+}
+
+void tqp_worker_database(Datum arg) {
+    ListCell *lc;
+    tqp_worker_connect(DatumGetObjectId(arg));
+    tqp_worker_transaction(find_relations, InvalidOid, true);
     foreach (lc, relations_found) {
         CHECK_FOR_INTERRUPTS();
         if (ConfigReloadPending) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
         }
-        in_transaction(visit_relation, lfirst_oid(lc));
+        tqp_worker_transaction(visit_relation, lfirst_oid(lc), true);
     }
-    in_transaction(remove_orphans, InvalidOid);
+    tqp_worker_load_used();
+    tqp_worker_transaction(remove_orphans, InvalidOid, true);
 }
 
 /* ---- the launcher ---- */
 
 static List *databases_found; /* of find_databases, in TopMemoryContext */
 
-/* Databases that accept connections and have a folder of caches. */
+/* Databases that accept connections and have a folder of caches, or tables used without. */
 static void find_databases(Oid unused) {
     HeapTuple tuple;
     Relation rel = table_open(DatabaseRelationId, AccessShareLock);
@@ -238,7 +246,8 @@ static void find_databases(Oid unused) {
         char path[MAXPGPATH];
         struct stat st;
         snprintf(path, sizeof(path), "%s/%u", tqp_control_cache_dir(), database->oid);
-        if (!database->datallowconn || stat(path, &st) != 0)
+        if (!database->datallowconn ||
+            (stat(path, &st) != 0 && !tqp_use_any(database->oid, TQP_WORKER_USES)))
             continue;
         MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
         databases_found = lappend_oid(databases_found, database->oid);
@@ -248,7 +257,7 @@ static void find_databases(Oid unused) {
     table_close(rel, AccessShareLock);
 }
 
-static void describe(BackgroundWorker *worker, const char *name, const char *function) {
+void tqp_worker_describe(BackgroundWorker *worker, const char *name, const char *function) {
     memset(worker, 0, sizeof(*worker));
     worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
@@ -261,7 +270,7 @@ static void describe(BackgroundWorker *worker, const char *name, const char *fun
 static void run_worker(Oid database) {
     BackgroundWorker worker;
     BackgroundWorkerHandle *handle;
-    describe(&worker, "tqp cache worker", "tqp_worker_database");
+    tqp_worker_describe(&worker, "tqp cache worker", "tqp_worker_database");
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     worker.bgw_main_arg = ObjectIdGetDatum(database);
     worker.bgw_notify_pid = MyProcPid;
@@ -277,9 +286,9 @@ static void run_worker(Oid database) {
 
 static void one_round(void) {
     ListCell *lc;
-    in_transaction(remove_orphans, InvalidOid);
+    tqp_worker_transaction(remove_orphans, InvalidOid, true);
     databases_found = NIL;
-    in_transaction(find_databases, InvalidOid);
+    tqp_worker_transaction(find_databases, InvalidOid, true);
     foreach (lc, databases_found)
         run_worker(lfirst_oid(lc));
     list_free(databases_found);
@@ -306,12 +315,8 @@ static bool nap(TimestampTz *next) {
 }
 
 void tqp_worker_launcher(Datum arg) {
-    pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    pqsignal(SIGTERM, die);
-    BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnection(NULL, NULL, 0);
-    set_session();
-    in_transaction(remove_orphans, InvalidOid); /* of loads that a crash has ended */
+    tqp_worker_connect(InvalidOid);
+    tqp_worker_transaction(remove_orphans, InvalidOid, true); /* of loads that a crash has ended */
     TimestampTz next =
         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64)worker_naptime * 1000);
     for (;;) {
@@ -337,7 +342,7 @@ void tqp_worker_init(void) {
                              NULL, &refresh_share, 0.1, 0.0, 1.0, PGC_SIGHUP, 0, NULL, NULL, NULL);
     if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
         return;
-    describe(&worker, "tqp launcher", "tqp_worker_launcher");
+    tqp_worker_describe(&worker, "tqp launcher", "tqp_worker_launcher");
     worker.bgw_restart_time = RESTART_SECONDS;
     RegisterBackgroundWorker(&worker);
 }
