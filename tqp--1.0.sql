@@ -73,7 +73,7 @@ CREATE VIEW tqp.cache AS
 GRANT SELECT ON tqp.cache TO PUBLIC;
 
 CREATE FUNCTION tqp.uncached_entries(
-    OUT relid oid, OUT attnums smallint[], OUT uses bigint, OUT cost float8,
+    OUT relid oid, OUT filenode oid, OUT attnums smallint[], OUT uses bigint, OUT cost float8,
     OUT last_use timestamptz, OUT last_failure timestamptz)
     RETURNS SETOF record AS 'MODULE_PATHNAME', 'tqp_uncached_list' LANGUAGE C VOLATILE;
 CREATE VIEW tqp.uncached AS
@@ -82,7 +82,9 @@ CREATE VIEW tqp.uncached AS
                   WHERE a.attrelid = u.relid AND a.attnum = ANY (u.attnums) AND NOT a.attisdropped
                   ORDER BY a.attnum) AS column_names,
            u.uses, u.cost, u.last_use, u.last_failure
-      FROM tqp.uncached_entries() u;
+      FROM tqp.uncached_entries() u
+           JOIN pg_catalog.pg_class c ON c.oid = u.relid
+     WHERE pg_catalog.pg_relation_filenode(c.oid) = u.filenode;
 GRANT SELECT ON tqp.uncached TO PUBLIC;
 
 /* ---- seeing how a query runs ---- */

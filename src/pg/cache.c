@@ -270,7 +270,7 @@ double tqp_cache_missing(Relation rel, int ncolumns, const AttrNumber *attnums) 
     TqpPinWork work = {.rel = rel, .ncolumns = ncolumns, .attnums = attnums};
     const char *reason;
     double page_cost;
-    if (!tqp_cache_relation_ok(rel, &reason))
+    if (!tqp_cache_relation_ok(rel, &reason) || tqp_cache_file_is_new(rel))
         return 0;
     work.columns = palloc(Max(ncolumns, 1) * sizeof(int));
     find_cached(&work);

@@ -89,13 +89,21 @@ void tqp_use_failed(Relation rel) {
         atomic_store(&s->failed, GetCurrentTimestamp());
 }
 
-void tqp_use_forget(Relation rel) {
-    TqpUseSlot *s = find(key_of_rel(rel));
+static void forget(uint64 key) {
+    TqpUseSlot *s = find(key);
     if (s == NULL)
         return;
     reset(s);
     atomic_store(&s->failed, 0);
     atomic_store(&s->key, 0);
+}
+
+void tqp_use_forget(Relation rel) {
+    forget(key_of_rel(rel));
+}
+
+void tqp_use_drop(const TqpUse *use) {
+    forget(key_of(MyDatabaseId, use->file));
 }
 
 bool tqp_use_has_failed(Relation rel) {
@@ -155,20 +163,21 @@ Datum tqp_uncached_list(PG_FUNCTION_ARGS) {
     for (int i = 0; slots != NULL && i < TQP_USE_SLOTS; i++) {
         const TqpUseSlot *s = &slots[i];
         AttrNumber attnums[MaxHeapAttributeNumber];
-        Datum values[6], numbers[MaxHeapAttributeNumber];
-        bool nulls[6] = {false};
+        Datum values[7], numbers[MaxHeapAttributeNumber];
+        bool nulls[7] = {false};
         if (!is_used(s, MyDatabaseId, 0))
             continue;
         int n = copy_columns(s, attnums);
         for (int c = 0; c < n; c++)
             numbers[c] = Int16GetDatum(attnums[c]);
         values[0] = ObjectIdGetDatum(atomic_load(&s->relation));
-        values[1] = PointerGetDatum(construct_array(numbers, n, INT2OID, 2, true, TYPALIGN_SHORT));
-        values[2] = Int64GetDatum(atomic_load(&s->uses));
-        values[3] = Float8GetDatum((double)atomic_load(&s->cost));
-        values[4] = TimestampTzGetDatum(atomic_load(&s->last));
-        values[5] = TimestampTzGetDatum(atomic_load(&s->failed));
-        nulls[5] = atomic_load(&s->failed) == 0;
+        values[1] = ObjectIdGetDatum((Oid)atomic_load(&s->key));
+        values[2] = PointerGetDatum(construct_array(numbers, n, INT2OID, 2, true, TYPALIGN_SHORT));
+        values[3] = Int64GetDatum(atomic_load(&s->uses));
+        values[4] = Float8GetDatum((double)atomic_load(&s->cost));
+        values[5] = TimestampTzGetDatum(atomic_load(&s->last));
+        values[6] = TimestampTzGetDatum(atomic_load(&s->failed));
+        nulls[6] = atomic_load(&s->failed) == 0;
         tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
     }
     return (Datum)0;

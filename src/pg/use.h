@@ -50,6 +50,8 @@ extern bool tqp_use_has_failed(Relation rel);
 
 /* Tables of this database that were used at least so often: of TqpUse *, palloc'd. */
 extern List *tqp_use_list(uint32 min_uses);
+/* The file does not exist any more. */
+extern void tqp_use_drop(const TqpUse *use);
 /* Has the database such tables? */
 extern bool tqp_use_any(Oid database, uint32 min_uses);
 

@@ -74,12 +74,16 @@ static void load_step(Oid relid) {
     if (!ConditionalLockRelationOid(relid, AccessShareLock))
         return;
     Relation rel = try_relation_open(relid, NoLock);
-    if (rel == NULL)
+    if (rel == NULL || rel->rd_node.relNode != use->file) {
+        tqp_use_drop(use);
+        if (rel != NULL)
+            relation_close(rel, AccessShareLock);
         return;
+    }
     BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
     int n = tqp_worker_columns(rel, use->nattnums, use->attnums, attnums);
-    if (rel->rd_node.relNode == use->file && tqp_cache_relation_ok(rel, &reason) && n > 0 &&
-        !tqp_use_has_failed(rel) && mostly_visible(rel, nblocks) && has_room(rel, nblocks, n))
+    if (tqp_cache_relation_ok(rel, &reason) && n > 0 && !tqp_use_has_failed(rel) &&
+        mostly_visible(rel, nblocks) && has_room(rel, nblocks, n))
         load(rel, n, attnums, use->uses);
     relation_close(rel, AccessShareLock);
 }
