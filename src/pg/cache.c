@@ -18,6 +18,7 @@
 
 #include "base/bitmap.h"
 #include "pg/compat.h"
+#include "pg/decline.h"
 #include "pg/load.h"
 #include "pg/pin.h"
 #include "pg/tqp_pg.h"
@@ -36,15 +37,15 @@
 bool tqp_cache_relation_ok(Relation rel, const char **reason) {
     *reason = NULL;
     if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_MATVIEW)
-        *reason = "not an ordinary table";
+        *reason = tqp_decline(TQP_DECLINE_RELATION_KIND);
     else if (rel->rd_rel->relam != HEAP_TABLE_AM_OID)
-        *reason = "table access method other than heap";
+        *reason = tqp_decline(TQP_DECLINE_ACCESS_METHOD);
     else if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-        *reason = "temporary table";
+        *reason = tqp_decline(TQP_DECLINE_TEMPORARY);
     else if (rel->rd_rel->relpersistence != RELPERSISTENCE_PERMANENT)
-        *reason = "unlogged table";
+        *reason = tqp_decline(TQP_DECLINE_UNLOGGED);
     else if (IsCatalogRelation(rel))
-        *reason = "system catalog";
+        *reason = tqp_decline(TQP_DECLINE_CATALOG);
     return *reason == NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "access/toast_compression.h"
 #include "common/pg_lzcompress.h"
 
+#include "pg/decline.h"
 #include "pg/deform_value.h"
 
 #ifdef USE_LZ4
@@ -74,7 +75,7 @@ static inline bool parse_numeric(const char *data, uint32 len, int32 scale, Digi
         if (header & NUMERIC_SHORT_WEIGHT_SIGN)
             d->weight |= ~NUMERIC_SHORT_WEIGHT_MASK;
     } else if ((header & NUMERIC_KIND_MASK) == NUMERIC_KIND_SPECIAL) {
-        *reason = "numeric NaN or infinity";
+        *reason = tqp_decline(TQP_DECLINE_NAN);
         return false;
     } else {
         int16 weight;

@@ -12,6 +12,7 @@
 
 #include "ir/ir.h"
 #include "opt/opt.h"
+#include "pg/decline.h"
 #include "pg/plan.h"
 
 /* A value that the level being lowered can read: a grouping key or aggregate above an AGGREGATE. */
@@ -200,8 +201,9 @@ extern const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node);
 /* What a grouped level has for this very expression, or NULL. */
 extern const TqpExpr *tqp_lower_input(const TqpLowering *l, Node *node);
 extern bool tqp_lower_is_constant(Node *node); /* no Var, aggregate or CASE operand in it */
-extern const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...)
-    pg_attribute_printf(2, 3);
+/* Set the reason: of declines.def, with strings for its %s, or one that was made of it.  NULL. */
+extern const TqpExpr *tqp_lower_fail(TqpLowering *l, TqpDecline id, ...);
+extern const TqpExpr *tqp_lower_refuse(TqpLowering *l, const char *reason);
 extern const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type,
                                       TqpRounding rounding);
 extern const TqpExpr *tqp_lower_cast(TqpLowering *l, const TqpExpr *e, TqpType type);

@@ -170,9 +170,9 @@ static void add_input(TqpLowering *l, Node *expr, const TqpExpr *ir) {
 
 static bool supported(TqpLowering *l, const Aggref *a, const struct Entry *entry) {
     if (entry == NULL || a->aggkind != AGGKIND_NORMAL || a->aggvariadic || a->agglevelsup != 0)
-        tqp_lower_fail(l, "aggregate %s", get_func_name(a->aggfnoid));
+        tqp_lower_fail(l, TQP_DECLINE_AGGREGATE, get_func_name(a->aggfnoid));
     else if (a->aggorder != NIL)
-        tqp_lower_fail(l, "aggregate with ORDER BY");
+        tqp_lower_fail(l, TQP_DECLINE_AGGREGATE_ORDER);
     else
         return true;
     return false;
@@ -181,7 +181,7 @@ static bool supported(TqpLowering *l, const Aggref *a, const struct Entry *entry
 static bool distinct_arg(TqpLowering *l, const Aggref *a) {
     Oid type = exprType((Node *)((TargetEntry *)linitial(a->args))->expr);
     if (!tqp_pg_comparable(type))
-        tqp_lower_fail(l, "equality of type %s", format_type_be(type));
+        tqp_lower_fail(l, TQP_DECLINE_EQUALITY, format_type_be(type));
     return tqp_pg_comparable(type);
 }
 
@@ -223,9 +223,9 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
 static bool default_equality(TqpLowering *l, const SortGroupClause *clause, Node *expr) {
     TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR);
     if (!tqp_pg_comparable(exprType(expr)))
-        tqp_lower_fail(l, "equality of type %s", format_type_be(exprType(expr)));
+        tqp_lower_fail(l, TQP_DECLINE_EQUALITY, format_type_be(exprType(expr)));
     else if (entry->eq_opr != clause->eqop)
-        tqp_lower_fail(l, "grouping by another operator than the type's own");
+        tqp_lower_fail(l, TQP_DECLINE_GROUP_OPERATOR);
     else
         return true;
     return false;

@@ -133,14 +133,14 @@ const TqpNode *tqp_lower_optimise(TqpArena *arena, const TqpNode *node, TqpPlan 
     const TqpNode *optimised = NULL;
     if (tqp_ir_check(node, &error) != TQP_OK ||
         tqp_opt_run(arena, node, &options, &optimised, &error) != TQP_OK) {
-        *reason = psprintf("%s: %s", tqp_status_name(error.status), error.message);
+        *reason = tqp_decline(TQP_DECLINE_OPTIMISER, tqp_status_name(error.status), error.message);
         return NULL;
     }
     narrow_scans(plan, kept);
     tqp_ir_print(optimised, &printed);
     if (!printed.failed)
         plan->ir = pstrdup(printed.data);
-    *reason = printed.failed ? "out of memory" : NULL;
+    *reason = printed.failed ? tqp_decline(TQP_DECLINE_MEMORY) : NULL;
     tqp_string_free(&printed);
     return *reason == NULL ? optimised : NULL;
 }

@@ -13,7 +13,7 @@ const TqpExpr *tqp_lower_nullif(TqpLowering *l, Node *node) {
     const NullIfExpr *n = (const NullIfExpr *)node;
     TqpOp op;
     if (!tqp_lower_comparison_op(n->opfuncid, &op) || op != TQP_OP_EQ)
-        return tqp_lower_fail(l, "NULLIF of type %s", format_type_be(n->opresulttype));
+        return tqp_lower_fail(l, TQP_DECLINE_NULLIF, format_type_be(n->opresulttype));
     const TqpExpr *value = tqp_lower_expr(l, linitial(n->args));
     const TqpExpr *same =
         tqp_lower_compare(l, TQP_OP_EQ, linitial(n->args), lsecond(n->args), n->inputcollid);
@@ -84,7 +84,7 @@ const TqpExpr *tqp_lower_case(TqpLowering *l, Node *node) {
 }
 
 const TqpExpr *tqp_lower_case_test(TqpLowering *l, Node *node) {
-    return l->case_arg != NULL ? l->case_arg : tqp_lower_fail(l, "CASE operand");
+    return l->case_arg != NULL ? l->case_arg : tqp_lower_fail(l, TQP_DECLINE_CASE_OPERAND);
 }
 
 static const TqpExpr *lower_choice(TqpLowering *l, TqpOp op, List *nodes, Oid collation) {
@@ -123,7 +123,7 @@ static const TqpExpr *lower_bool_minmax(TqpLowering *l, TqpOp op, List *nodes) {
 const TqpExpr *tqp_lower_minmax(TqpLowering *l, Node *node) {
     const MinMaxExpr *m = (const MinMaxExpr *)node;
     if (!tqp_pg_ordered(m->minmaxtype))
-        return tqp_lower_fail(l, "order of type %s", format_type_be(m->minmaxtype));
+        return tqp_lower_fail(l, TQP_DECLINE_ORDER, format_type_be(m->minmaxtype));
     TqpOp op = m->op == IS_GREATEST ? TQP_OP_GREATEST : TQP_OP_LEAST;
     return m->minmaxtype == BOOLOID ? lower_bool_minmax(l, op, m->args)
                                     : lower_choice(l, op, m->args, m->inputcollid);

@@ -62,8 +62,7 @@ static const TqpExpr *compare_grid_const(TqpLowering *l, TqpOp op, const TqpExpr
             return never_equal(l, op, x);
         if (!tqp_value_from_datum(l->arena, c->constvalue, c->consttype, x->type, rounding_of(op),
                                   &value))
-            return tqp_lower_fail(l, "comparison with a constant of type %s",
-                                  format_type_be(c->consttype));
+            return tqp_lower_fail(l, TQP_DECLINE_CONSTANT, format_type_be(c->consttype));
     }
     return call2(l, op, x, tqp_ir_const(l->arena, x->type, &value));
 }
@@ -74,8 +73,7 @@ static const TqpExpr *compare_grid(TqpLowering *l, TqpOp op, const TqpExpr *x, N
     if (is_ordered(op))
         return call2(l, op, x, tqp_lower_param(l, bound, x->type, rounding_of(op)));
     if (op == TQP_OP_DISTINCT)
-        return tqp_lower_fail(l, "IS DISTINCT FROM a parameter of type %s",
-                              format_type_be(exprType(bound)));
+        return tqp_lower_fail(l, TQP_DECLINE_DISTINCT_PARAM, format_type_be(exprType(bound)));
     const TqpExpr *equal_to = call2(
         l, TQP_OP_AND, call2(l, TQP_OP_GE, x, tqp_lower_param(l, bound, x->type, TQP_ROUND_CEIL)),
         call2(l, TQP_OP_LE, x, tqp_lower_param(l, bound, x->type, TQP_ROUND_FLOOR)));
@@ -116,8 +114,7 @@ static bool common_type(TqpLowering *l, TqpType x, TqpType y, Oid collation, boo
     }
     if (x.kind == y.kind)
         return true;
-    tqp_lower_fail(l, "comparison of %s with %s", tqp_type_kind_name(x.kind),
-                   tqp_type_kind_name(y.kind));
+    tqp_lower_fail(l, TQP_DECLINE_COMPARE, tqp_type_kind_name(x.kind), tqp_type_kind_name(y.kind));
     return false;
 }
 
@@ -186,7 +183,7 @@ static List *array_elements(TqpLowering *l, Node *node) {
     if (IsA(node, ArrayExpr) && !((ArrayExpr *)node)->multidims)
         return ((ArrayExpr *)node)->elements;
     if (!IsA(node, Const)) {
-        tqp_lower_fail(l, "array that is known only at execution");
+        tqp_lower_fail(l, TQP_DECLINE_ARRAY_PARAM);
         return NIL;
     }
     ArrayType *array = DatumGetArrayTypeP(((Const *)node)->constvalue);
@@ -237,7 +234,7 @@ const TqpExpr *tqp_lower_array(TqpLowering *l, const ScalarArrayOpExpr *node) {
     Node *left = linitial(node->args), *array = lsecond(node->args);
     TqpOp op;
     if (!tqp_lower_comparison_op(node->opfuncid, &op))
-        return tqp_lower_fail(l, "operator with an array");
+        return tqp_lower_fail(l, TQP_DECLINE_ARRAY_OPERATOR);
     if (IsA(array, Const) && ((Const *)array)->constisnull)
         return tqp_ir_const_null(l->arena, type_bool);
     l->reason = NULL;
@@ -259,6 +256,6 @@ const TqpExpr *tqp_lower_array(TqpLowering *l, const ScalarArrayOpExpr *node) {
     if (in != NULL)
         return in;
     if (n > EXPANSION_MAX)
-        return tqp_lower_fail(l, "comparison with a long array");
+        return tqp_lower_fail(l, TQP_DECLINE_ARRAY_LENGTH);
     return tqp_ir_call(l->arena, node->useOr ? TQP_OP_OR : TQP_OP_AND, type_bool, n, comparisons);
 }

@@ -22,10 +22,10 @@ const TqpExpr *tqp_lower_quotient(TqpLowering *l, const TqpExpr *x, const TqpExp
     if (x == NULL || y == NULL)
         return NULL;
     if (x->type.kind != TQP_TYPE_NUM || y->type.kind != TQP_TYPE_NUM)
-        return tqp_lower_fail(l, "numeric division of %s by %s", tqp_type_kind_name(x->type.kind),
+        return tqp_lower_fail(l, TQP_DECLINE_DIVISION, tqp_type_kind_name(x->type.kind),
                               tqp_type_kind_name(y->type.kind));
     if (tqp_lower_scale(l, x) != NULL || tqp_lower_scale(l, y) != NULL)
-        return tqp_lower_fail(l, "division of numerics of different scales");
+        return tqp_lower_fail(l, TQP_DECLINE_DIVISION_SCALES);
     return tqp_lower_scaled(l, tqp_ir_call2(l->arena, TQP_OP_NUM_DIV, type, x, y),
                             tqp_ir_call2(l->arena, TQP_OP_DIV_SCALE, type_i32, x, y));
 }
@@ -52,11 +52,11 @@ const TqpExpr *tqp_lower_average(TqpLowering *l, Node *node) {
             if (average->sum->type.kind == TQP_TYPE_F64)
                 return float_average(l, average);
             if (average->scale != NULL)
-                return tqp_lower_fail(l, "average of numerics of different scales");
+                return tqp_lower_fail(l, TQP_DECLINE_AVERAGE_SCALES);
             const TqpExpr *sum = average->sum;
             if (sum->type.kind != TQP_TYPE_NUM)
                 sum = tqp_lower_cast(l, sum, whole);
             return tqp_lower_quotient(l, sum, tqp_lower_cast(l, average->count, whole));
         }
-    return tqp_lower_fail(l, "aggregate that PostgreSQL finishes");
+    return tqp_lower_fail(l, TQP_DECLINE_FINISHED);
 }

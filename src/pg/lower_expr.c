@@ -16,19 +16,16 @@
 #include "pg/lower.h"
 #include "pg/value.h"
 
-const TqpExpr *tqp_lower_fail(TqpLowering *l, const char *fmt, ...) {
-    StringInfoData buf;
-    initStringInfo(&buf);
-    for (;;) {
-        va_list args;
-        va_start(args, fmt);
-        int needed = appendStringInfoVA(&buf, fmt, args);
-        va_end(args);
-        if (needed == 0)
-            break;
-        enlargeStringInfo(&buf, needed);
-    }
-    l->reason = buf.data;
+const TqpExpr *tqp_lower_fail(TqpLowering *l, TqpDecline id, ...) {
+    va_list args;
+    va_start(args, id);
+    l->reason = tqp_decline_va(id, args);
+    va_end(args);
+    return NULL;
+}
+
+const TqpExpr *tqp_lower_refuse(TqpLowering *l, const char *reason) {
+    l->reason = reason;
     return NULL;
 }
 
@@ -48,14 +45,14 @@ bool tqp_lower_is_constant(Node *node) {
 }
 
 bool tqp_lower_text_type(TqpLowering *l, TqpTypeKind kind, Oid collation, TqpType *type) {
-    const char *reason = "text without a collation";
+    const char *reason = tqp_decline(TQP_DECLINE_NO_COLLATION);
     Oid typid = kind == TQP_TYPE_BPCHAR ? BPCHAROID : TEXTOID;
     if (kind == TQP_TYPE_BYTES) {
         *type = (TqpType){.kind = kind};
         return true;
     }
     if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-        reason = "nondeterministic collation";
+        reason = tqp_decline(TQP_DECLINE_NONDETERMINISTIC);
     else if (OidIsValid(collation) && tqp_pg_type(typid, -1, collation, type, &reason))
         return true;
     l->reason = reason;
@@ -107,10 +104,10 @@ const TqpExpr *tqp_lower_param(TqpLowering *l, Node *node, TqpType type, TqpRoun
 }
 
 static bool node_type(TqpLowering *l, Node *node, TqpType *type) {
-    const char *reason = "type";
+    const char *reason;
     Oid collation = exprCollation(node);
     if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-        reason = "nondeterministic collation";
+        reason = tqp_decline(TQP_DECLINE_NONDETERMINISTIC);
     else if (tqp_pg_type(exprType(node), exprTypmod(node), collation, type, &reason))
         return true;
     l->reason = reason;
@@ -124,7 +121,7 @@ static const TqpExpr *lower_const(TqpLowering *l, Node *node) {
     if (c->consttype == NUMERICOID) {
         if (!c->constisnull &&
             !tqp_value_numeric_scale(DatumGetNumeric(c->constvalue), &type.scale))
-            return tqp_lower_fail(l, "numeric NaN or infinity");
+            return tqp_lower_fail(l, TQP_DECLINE_NAN);
     } else if (!node_type(l, node, &type)) {
         return NULL;
     }
@@ -132,14 +129,14 @@ static const TqpExpr *lower_const(TqpLowering *l, Node *node) {
         return tqp_lower_param(l, node, type, TQP_ROUND_EXACT);
     if (!c->constisnull &&
         !tqp_value_from_datum(l->arena, c->constvalue, c->consttype, type, TQP_ROUND_EXACT, &value))
-        return tqp_lower_fail(l, "constant of type %s", format_type_be(c->consttype));
+        return tqp_lower_fail(l, TQP_DECLINE_CONSTANT, format_type_be(c->consttype));
     return tqp_ir_const(l->arena, type, &value);
 }
 
 static const TqpExpr *lower_constant_expr(TqpLowering *l, Node *node) {
     TqpType type;
     if (exprType(node) == NUMERICOID)
-        return tqp_lower_fail(l, "numeric parameter outside of a comparison");
+        return tqp_lower_fail(l, TQP_DECLINE_NUMERIC_PARAM);
     if (!node_type(l, node, &type))
         return NULL;
     return tqp_lower_param(l, node, type, TQP_ROUND_EXACT);
@@ -158,7 +155,7 @@ static const TqpExpr *grouped_var(TqpLowering *l, const TqpLowering *q, const Va
     own.varlevelsup = 0;
     const TqpExpr *ir = tqp_lower_input(q, (Node *)&own);
     if (ir == NULL || ir->op != TQP_OP_COL || (q != l && tqp_lower_scale(q, ir) != NULL))
-        return tqp_lower_fail(l, "column that is not a grouping key");
+        return tqp_lower_fail(l, TQP_DECLINE_NOT_KEY);
     return q == l ? ir : level_column(l, q, ir->index, ir->type);
 }
 
@@ -168,15 +165,17 @@ static const TqpExpr *lower_var(TqpLowering *l, Node *node) {
     for (Index up = 0; up < var->varlevelsup && q != NULL; up++)
         q = q->outer;
     if (q == NULL || (q != l && l->depth <= q->depth))
-        return tqp_lower_fail(l, "reference to another query level");
+        return tqp_lower_fail(l, TQP_DECLINE_LEVEL);
     if (var->varattno <= 0)
-        return tqp_lower_fail(l, var->varattno == 0 ? "whole-row reference" : "system column");
+        return tqp_lower_fail(l, var->varattno == 0 ? TQP_DECLINE_WHOLE_ROW
+                                                    : TQP_DECLINE_SYSTEM_COLUMN);
     if (q->grouped)
         return grouped_var(l, q, var);
     const TqpVarColumn *c = tqp_lower_column(q, var->varno, var->varattno);
-    if (c == NULL || c->reason != NULL)
-        return tqp_lower_fail(l, "%s",
-                              c != NULL ? c->reason : "LATERAL reference across an outer join");
+    if (c == NULL)
+        return tqp_lower_fail(l, TQP_DECLINE_LATERAL_OUTER);
+    if (c->reason != NULL)
+        return tqp_lower_refuse(l, c->reason);
     const TqpExpr *e = level_column(l, q, c->index, c->type);
     if (c->scale < 0)
         return e;
@@ -223,7 +222,7 @@ static const TqpExpr *lower_test(TqpLowering *l, TqpOp op, bool negated, Expr *a
 static const TqpExpr *lower_null_test(TqpLowering *l, Node *node) {
     const NullTest *t = (const NullTest *)node;
     if (t->argisrow)
-        return tqp_lower_fail(l, "row test");
+        return tqp_lower_fail(l, TQP_DECLINE_ROW_TEST);
     return lower_test(l, TQP_OP_IS_NULL, t->nulltesttype == IS_NOT_NULL, t->arg);
 }
 
@@ -248,7 +247,7 @@ static const TqpExpr *lower_op(TqpLowering *l, Node *node) {
 static const TqpExpr *lower_func(TqpLowering *l, Node *node) {
     const FuncExpr *f = (const FuncExpr *)node;
     if (f->funcvariadic || f->funcretset)
-        return tqp_lower_fail(l, "function %s", get_func_name(f->funcid));
+        return tqp_lower_fail(l, TQP_DECLINE_FUNCTION, get_func_name(f->funcid));
     return tqp_lower_function(l, f->funcid, f->args, f->inputcollid, node);
 }
 
@@ -256,7 +255,7 @@ static const TqpExpr *lower_distinct(TqpLowering *l, Node *node) {
     const DistinctExpr *d = (const DistinctExpr *)node;
     TqpOp op;
     if (!tqp_lower_comparison_op(d->opfuncid, &op) || op != TQP_OP_EQ)
-        return tqp_lower_fail(l, "IS DISTINCT FROM of type %s",
+        return tqp_lower_fail(l, TQP_DECLINE_DISTINCT_FROM,
                               format_type_be(exprType(linitial(d->args))));
     return tqp_lower_compare(l, TQP_OP_DISTINCT, linitial(d->args), lsecond(d->args),
                              d->inputcollid);
@@ -274,7 +273,7 @@ static const TqpExpr *lower_relabel(TqpLowering *l, Node *node) {
     const RelabelType *r = (const RelabelType *)node;
     Oid from = getBaseType(exprType((Node *)r->arg));
     if (from != r->resulttype && !(is_varlena_text(from) && is_varlena_text(r->resulttype)))
-        return tqp_lower_fail(l, "cast from %s to %s", format_type_be(from),
+        return tqp_lower_fail(l, TQP_DECLINE_CAST, format_type_be(from),
                               format_type_be(r->resulttype));
     return tqp_lower_collation(l, tqp_lower_expr(l, (Node *)r->arg), r->resultcollid);
 }
@@ -308,17 +307,16 @@ static const struct {
     {T_Param, tqp_lower_sublink_param},
 };
 
-/* Names for people. */
 static const struct {
     NodeTag tag;
-    const char *name;
+    TqpDecline reason;
 } unsupported[] = {
-    {T_CoerceViaIO, "cast through text"},
-    {T_ArrayExpr, "array"},
-    {T_RowExpr, "row"},
-    {T_RowCompareExpr, "row comparison"},
-    {T_SubscriptingRef, "subscript"},
-    {T_FieldSelect, "field of a composite value"},
+    {T_CoerceViaIO, TQP_DECLINE_TEXT_CAST},
+    {T_ArrayExpr, TQP_DECLINE_ARRAY},
+    {T_RowExpr, TQP_DECLINE_ROW},
+    {T_RowCompareExpr, TQP_DECLINE_ROW_COMPARE},
+    {T_SubscriptingRef, TQP_DECLINE_SUBSCRIPT},
+    {T_FieldSelect, TQP_DECLINE_FIELD},
 };
 
 const TqpExpr *tqp_lower_input(const TqpLowering *l, Node *node) {
@@ -337,8 +335,8 @@ static const TqpExpr *lower_by_rule(TqpLowering *l, Node *node) {
             return rules[i].lower(l, node);
     for (size_t i = 0; i < lengthof(unsupported); i++)
         if (nodeTag(node) == unsupported[i].tag)
-            return tqp_lower_fail(l, "%s", unsupported[i].name);
-    return tqp_lower_fail(l, "expression of type %s", format_type_be(exprType(node)));
+            return tqp_lower_fail(l, unsupported[i].reason);
+    return tqp_lower_fail(l, TQP_DECLINE_EXPRESSION, format_type_be(exprType(node)));
 }
 
 const TqpExpr *tqp_lower_expr(TqpLowering *l, Node *node) {

@@ -103,7 +103,7 @@ static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte
     bool whole = false;
     if (rte->rtekind == RTE_CTE) {
         if (!find_cte(l, rte, &definer, &cte)) {
-            tqp_lower_fail(l, "recursive WITH");
+            tqp_lower_fail(l, TQP_DECLINE_RECURSIVE);
             return false;
         }
         query = copyObject(castNode(Query, cte->ctequery));
@@ -136,8 +136,8 @@ static bool lower_leaf(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
     case RTE_VALUES:
         return tqp_lower_values(l, rtindex, leaf);
     default:
-        tqp_lower_fail(l, rte->rtekind == RTE_FUNCTION ? "function in FROM"
-                                                       : "FROM item that is not a table");
+        tqp_lower_fail(l, rte->rtekind == RTE_FUNCTION ? TQP_DECLINE_FUNCTION_IN_FROM
+                                                       : TQP_DECLINE_FROM_ITEM);
         return false;
     }
 }
@@ -188,7 +188,7 @@ static bool lower_outer(TqpLowering *l, const JoinExpr *join) {
     TqpLeaf before = {.node = l->node, .columns = l->columns}, left, right, result;
     bool swap = join->jointype == JOIN_RIGHT;
     if (checkExprHasSubLink(join->quals)) {
-        tqp_lower_fail(l, "subquery in ON of an outer join");
+        tqp_lower_fail(l, TQP_DECLINE_ON_SUBQUERY);
         return false;
     }
     if (!lower_side(l, swap ? join->rarg : join->larg, NULL, &left) ||

@@ -38,16 +38,16 @@ static const TqpExpr *arg(TqpLowering *l, const Call *call, int i) {
 }
 
 static const TqpExpr *not_supported(TqpLowering *l, const Call *call) {
-    return tqp_lower_fail(l, "function %s", get_func_name(call->funcid));
+    return tqp_lower_fail(l, TQP_DECLINE_FUNCTION, get_func_name(call->funcid));
 }
 
 static const TqpExpr *rule_arith(TqpLowering *l, const Call *call) {
     const TqpExpr *args[2];
-    const char *reason = "type";
+    const char *reason;
     TqpType type;
     uint32_t n = (uint32_t)list_length(call->args);
     if (!tqp_pg_type(exprType(call->node), -1, InvalidOid, &type, &reason))
-        return tqp_lower_fail(l, "%s", reason);
+        return tqp_lower_refuse(l, reason);
     for (uint32_t i = 0; i < n; i++) {
         args[i] = tqp_lower_cast(l, arg(l, call, (int)i), type);
         if (args[i] == NULL)
@@ -71,8 +71,7 @@ static const TqpExpr *rule_numeric(TqpLowering *l, const Call *call) {
                                             : Max(type.scale, args[i]->type.scale);
     }
     if (type.scale > TQP_LOWER_SCALE_MAX)
-        return tqp_lower_fail(l, "numeric of more than %d digits after the point",
-                              TQP_LOWER_SCALE_MAX);
+        return tqp_lower_fail(l, TQP_DECLINE_DIGITS, CppAsString2(TQP_LOWER_SCALE_MAX));
     const TqpExpr *scale = tqp_lower_scale_call(l, call->op, n, args);
     for (uint32_t i = 0; i < n && call->op != TQP_OP_MUL; i++)
         args[i] = tqp_lower_cast(l, args[i], type);
@@ -101,15 +100,15 @@ static bool is_exact(TqpTypeKind kind) {
 static const TqpExpr *rule_cast(TqpLowering *l, const Call *call) {
     const TqpExpr *e = arg(l, call, 0);
     Oid to = exprType(call->node);
-    const char *reason = "type";
+    const char *reason;
     TqpType type = {.kind = TQP_TYPE_NUM};
     if (e == NULL)
         return NULL;
     if (to == NUMERICOID) {
         if (!is_exact(e->type.kind)) /* digits depend on the value */
-            return tqp_lower_fail(l, "cast from float to numeric");
+            return not_supported(l, call);
     } else if (!tqp_pg_type(to, -1, exprCollation(call->node), &type, &reason)) {
-        return tqp_lower_fail(l, "%s", reason);
+        return tqp_lower_refuse(l, reason);
     }
     return tqp_lower_cast(l, e, type);
 }
@@ -150,7 +149,7 @@ static const TqpExpr *rule_numeric_typmod(TqpLowering *l, const Call *call) {
     int32 scale = ((packed & 0x7ff) ^ 1024) - 1024, digits = (packed >> 16 & 0xffff) - scale;
     int from_digits = integer_digits(linitial(call->args), &from_scale);
     if (scale < 0 || from_digits < 0 || from_digits + (scale < from_scale) > digits)
-        return tqp_lower_fail(l, "cast to a narrower numeric");
+        return tqp_lower_fail(l, TQP_DECLINE_NARROWER);
     return tqp_lower_cast(l, e, (TqpType){.kind = TQP_TYPE_NUM, .scale = scale});
 }
 
@@ -183,13 +182,13 @@ static const TqpExpr *rule_interval(TqpLowering *l, const Call *call) {
     if (x == NULL)
         return NULL;
     if (!IsA(c, Const) || c->constisnull)
-        return tqp_lower_fail(l, "interval that is known only at execution");
+        return tqp_lower_fail(l, TQP_DECLINE_INTERVAL_PARAM);
     const Interval *v = DatumGetIntervalP(c->constvalue);
     int sign = call->op == TQP_OP_SUB ? -1 : 1;
     if (v->month == PG_INT32_MIN || v->day == PG_INT32_MIN || v->time == PG_INT64_MIN)
-        return tqp_lower_fail(l, "interval that has no negative");
+        return tqp_lower_fail(l, TQP_DECLINE_INTERVAL_EXTREME);
     if (x->type.kind == TQP_TYPE_TSTZ && (v->month != 0 || v->day != 0))
-        return tqp_lower_fail(l, "interval of days added to a timestamptz");
+        return tqp_lower_fail(l, TQP_DECLINE_INTERVAL_DAYS);
     bool days_first = x->type.kind == TQP_TYPE_DATE && v->day != 0 && v->month == 0;
     if (days_first)
         x = add_days(l, x, sign * v->day);
@@ -212,12 +211,12 @@ static const TqpExpr *at_zone(TqpLowering *l, const char *zone, const TqpExpr *x
 /* timestamptz to timestamp, date or time, in the session's zone. */
 static const TqpExpr *rule_local(TqpLowering *l, const Call *call) {
     const TqpExpr *x = arg(l, call, 0);
-    const char *reason = "type";
+    const char *reason;
     TqpType type;
     if (x == NULL)
         return NULL;
     if (!tqp_pg_type(exprType(call->node), -1, InvalidOid, &type, &reason))
-        return tqp_lower_fail(l, "%s", reason);
+        return tqp_lower_refuse(l, reason);
     return tqp_lower_cast(l, at_zone(l, "", x), type);
 }
 
@@ -227,7 +226,7 @@ static const TqpExpr *rule_zone(TqpLowering *l, const Call *call) {
     if (x == NULL)
         return NULL;
     if (!IsA(zone, Const) || zone->constisnull)
-        return tqp_lower_fail(l, "time zone that is known only at execution");
+        return tqp_lower_fail(l, TQP_DECLINE_ZONE);
     char *name = TextDatumGetCString(zone->constvalue);
     return name[0] != '\0' ? at_zone(l, name, x) : not_supported(l, call);
 }
@@ -237,14 +236,14 @@ static bool date_field(TqpLowering *l, Node *node, const TqpExpr **unit, TqpDate
     const Const *c = (const Const *)node;
     TqpType type = {.kind = TQP_TYPE_TEXT};
     if (!IsA(node, Const) || c->constisnull) {
-        tqp_lower_fail(l, "field that is known only at execution");
+        tqp_lower_fail(l, TQP_DECLINE_FIELD_PARAM);
         return false;
     }
     char *name = TextDatumGetCString(c->constvalue);
     for (char *p = name; *p != '\0'; p++)
         *p = (char)pg_tolower((unsigned char)*p);
     if (!tqp_date_field_parse(name, (uint32_t)strlen(name), field)) {
-        tqp_lower_fail(l, "field \"%s\" of a date or time", name);
+        tqp_lower_fail(l, TQP_DECLINE_FIELD_NAME, name);
         return false;
     }
     *unit = tqp_ir_const_text(l->arena, type, name, (uint32_t)strlen(name));
@@ -278,7 +277,7 @@ static const TqpExpr *rule_extract(TqpLowering *l, const Call *call) {
     TqpTypeKind kind = args[1]->type.kind;
     if ((kind == TQP_TYPE_DATE && is_time_field(field)) ||
         (kind == TQP_TYPE_TIME && !is_time_field(field) && field != TQP_FIELD_EPOCH))
-        return tqp_lower_fail(l, "field that the type does not have");
+        return tqp_lower_fail(l, TQP_DECLINE_FIELD_TYPE);
     TqpType type = {.kind = TQP_TYPE_F64};
     if (exprType(call->node) == NUMERICOID)
         type = (TqpType){.kind = TQP_TYPE_NUM, .scale = extract_scale(field, kind)};
@@ -307,7 +306,7 @@ static const TqpExpr *rule_date_trunc(TqpLowering *l, const Call *call) {
         return NULL;
     if (field == TQP_FIELD_DOW || field == TQP_FIELD_ISODOW || field == TQP_FIELD_DOY ||
         field == TQP_FIELD_ISOYEAR || field == TQP_FIELD_EPOCH)
-        return tqp_lower_fail(l, "date_trunc to a field that is no unit");
+        return tqp_lower_fail(l, TQP_DECLINE_UNIT);
     args[1] = arg(l, call, 1);
     if (args[1] == NULL)
         return NULL;
@@ -320,7 +319,7 @@ static const TqpExpr *rule_date_trunc(TqpLowering *l, const Call *call) {
 static bool encoding_ok(TqpLowering *l) {
     if (GetDatabaseEncoding() == PG_UTF8 || pg_database_encoding_max_length() == 1)
         return true;
-    tqp_lower_fail(l, "text function in encoding %s", GetDatabaseEncodingName());
+    tqp_lower_fail(l, TQP_DECLINE_ENCODING, GetDatabaseEncodingName());
     return false;
 }
 
@@ -330,7 +329,7 @@ static const TqpExpr *rule_like(TqpLowering *l, const Call *call) {
     if (!encoding_ok(l) || !tqp_lower_text_type(l, TQP_TYPE_TEXT, call->collation, &type))
         return NULL;
     if (!tqp_lower_is_constant(pattern))
-        return tqp_lower_fail(l, "LIKE pattern that is not constant");
+        return tqp_lower_fail(l, TQP_DECLINE_PATTERN);
     const TqpExpr *x = tqp_lower_expr(l, string),
                   *p = x != NULL ? tqp_lower_expr(l, pattern) : NULL;
     if (p == NULL)
@@ -338,7 +337,7 @@ static const TqpExpr *rule_like(TqpLowering *l, const Call *call) {
     if (x->type.kind == TQP_TYPE_BPCHAR) { /* blanks of char(n) count here */
         int32 width = exprTypmod(string) - (int32)VARHDRSZ;
         if (width <= 0)
-            return tqp_lower_fail(l, "LIKE on char of unknown width");
+            return tqp_lower_fail(l, TQP_DECLINE_LIKE_WIDTH);
         type.collation = x->type.collation;
         x = tqp_ir_call2(l->arena, TQP_OP_PAD, type, x,
                          tqp_ir_const_int(l->arena, type_i32, width));
@@ -354,7 +353,7 @@ static const TqpExpr *rule_length(TqpLowering *l, const Call *call) {
 
 static bool const_int4(TqpLowering *l, Node *node, int32 *value) {
     if (!IsA(node, Const) || ((Const *)node)->constisnull) {
-        tqp_lower_fail(l, "substring bounds that are not constant");
+        tqp_lower_fail(l, TQP_DECLINE_BOUNDS);
         return false;
     }
     *value = DatumGetInt32(((Const *)node)->constvalue);
@@ -369,7 +368,7 @@ static const TqpExpr *rule_substr(TqpLowering *l, const Call *call) {
         if (!const_int4(l, lthird(call->args), &length))
             return NULL;
         if (length < 0)
-            return tqp_lower_fail(l, "negative substring length");
+            return tqp_lower_fail(l, TQP_DECLINE_NEGATIVE_LENGTH);
     }
     const TqpExpr *x = arg(l, call, 0);
     if (x == NULL)
@@ -410,7 +409,7 @@ const TqpExpr *tqp_lower_function(TqpLowering *l, Oid funcid, List *args, Oid co
                                   Node *node) {
     const struct Entry *entry = find_entry(funcid);
     if (entry == NULL)
-        return tqp_lower_fail(l, "function %s", get_func_name(funcid));
+        return tqp_lower_fail(l, TQP_DECLINE_FUNCTION, get_func_name(funcid));
     Call call = {funcid, entry->op, args, collation, node};
     const TqpExpr *e = entry->rule(l, &call);
     if (e != NULL)

@@ -138,7 +138,7 @@ Query *tqp_lower_grouping_sets(TqpLowering *l, const Query *query) {
     ListCell *lc;
     if (sets == NIL || checkExprHasSubLink((Node *)query->targetList) ||
         checkExprHasSubLink(query->havingQual)) {
-        l->reason = sets == NIL ? "too many grouping sets" : "subquery above grouping sets";
+        tqp_lower_fail(l, sets == NIL ? TQP_DECLINE_SETS : TQP_DECLINE_SETS_SUBQUERY);
         return NULL;
     }
     outer->commandType = CMD_SELECT;

@@ -121,10 +121,10 @@ const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {
 }
 
 const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from, Oid to) {
-    const char *reason = "type";
+    const char *reason;
     TqpType type;
     if (l->no_host || !tqp_pg_type(to, -1, InvalidOid, &type, &reason))
-        return tqp_lower_fail(l, "function %s above the engine", get_func_name(funcid));
+        return tqp_lower_fail(l, TQP_DECLINE_FUNCTION, get_func_name(funcid));
     Node *input = (Node *)makeVar(INDEX_VAR, 1, from, -1, InvalidOid, 0);
     Node *expr = (Node *)makeFuncExpr(funcid, to, list_make1(input), InvalidOid, InvalidOid,
                                       COERCE_EXPLICIT_CALL);

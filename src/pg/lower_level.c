@@ -14,22 +14,7 @@
 #include "utils/fmgroids.h"
 
 #include "pg/lower.h"
-
-static const char *unsupported(const Query *q) {
-    const struct {
-        bool found;
-        const char *reason;
-    } limits[] = {
-        {q->commandType != CMD_SELECT || q->hasModifyingCTE, "statement that modifies data"},
-        {q->hasWindowFuncs, "window function"},
-        {q->hasTargetSRFs, "set-returning function"},
-        {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
-    };
-    for (size_t i = 0; i < lengthof(limits); i++)
-        if (limits[i].found)
-            return limits[i].reason;
-    return NULL;
-}
+#include "pg/planner.h"
 
 /* Columns of groups and joins become what they stand for, also in subqueries that read this level.
  */
@@ -159,13 +144,13 @@ static bool hides_rows(const Query *q) {
 bool tqp_lower_prepare(TqpLowering *l) {
     Query *q = l->query;
     Uses uses = {.nrte = list_length(q->rtable)};
-    const char *reason = unsupported(q);
+    const char *reason = tqp_planner_shape(q, 0);
     if (reason == NULL) {
         resolve_columns(q);
         fold_constants(q, l->bound_params);
-        reason = is_volatile(q) ? "volatile function"
+        reason = is_volatile(q) ? tqp_decline(TQP_DECLINE_VOLATILE)
                  : query_tree_walker(q, sees_storage, NULL, QTW_IGNORE_JOINALIASES)
-                     ? "function of how a value is stored"
+                     ? tqp_decline(TQP_DECLINE_STORAGE)
                      : NULL;
     }
     if (reason != NULL) {

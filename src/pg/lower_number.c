@@ -56,7 +56,7 @@ const TqpNode *tqp_lower_first_of_each(TqpLowering *l, const TqpNode *node, List
 const TqpNode *tqp_lower_with_ties(TqpLowering *l, const TqpNode *node, List *order,
                                    const TqpExpr *count, const TqpExpr *offset) {
     if (count->op != TQP_OP_CONST || (offset != NULL && offset->op != TQP_OP_CONST)) {
-        tqp_lower_fail(l, "FETCH FIRST WITH TIES by a parameter");
+        tqp_lower_fail(l, TQP_DECLINE_TIES_PARAM);
         return NULL;
     }
     int64 skip = offset != NULL ? (int64)offset->value.i : 0, n = (int64)count->value.i;
@@ -72,7 +72,7 @@ const TqpNode *tqp_lower_with_ties(TqpLowering *l, const TqpNode *node, List *or
 const TqpNode *tqp_lower_number_equals(TqpLowering *l, const TqpNode *node, int ncolumns) {
     List *each = NIL;
     if (node == NULL || ncolumns == 0) {
-        tqp_lower_fail(l, "set operation without columns");
+        tqp_lower_fail(l, TQP_DECLINE_SET_COLUMNS);
         return NULL;
     }
     for (int i = 0; i < ncolumns; i++) {

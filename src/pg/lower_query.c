@@ -58,11 +58,11 @@ bool tqp_lower_direction(TqpLowering *l, const SortGroupClause *clause, Node *ex
                          TqpSortKey *key) {
     TypeCacheEntry *entry = lookup_type_cache(exprType(expr), TYPECACHE_LT_OPR | TYPECACHE_GT_OPR);
     if (!tqp_pg_ordered(exprType(expr))) {
-        tqp_lower_fail(l, "order of type %s", format_type_be(exprType(expr)));
+        tqp_lower_fail(l, TQP_DECLINE_ORDER, format_type_be(exprType(expr)));
         return false;
     }
     if (clause->sortop != entry->lt_opr && clause->sortop != entry->gt_opr) {
-        tqp_lower_fail(l, "ORDER BY USING another operator than the type's own");
+        tqp_lower_fail(l, TQP_DECLINE_ORDER_OPERATOR);
         return false;
     }
     key->descending = clause->sortop == entry->gt_opr;
@@ -81,7 +81,7 @@ static bool engine_sort_key(TqpLowering *l, TqpQueryParts *parts, Node *expr, Tq
         if (!parts->tail && index < 0 && equal(lfirst(lc), expr))
             index = foreach_current_index(lc);
     if (index < 0 && l->query->distinctClause != NIL && !l->query->hasDistinctOn) {
-        tqp_lower_fail(l, "ORDER BY that is not a column of DISTINCT");
+        tqp_lower_fail(l, TQP_DECLINE_DISTINCT_ORDER);
         return false;
     }
     if (index < 0)
@@ -164,7 +164,7 @@ bool tqp_lower_bound(TqpLowering *l, Node *node, const TqpExpr **out) {
     if (node == NULL || (IsA(node, Const) && c->constisnull))
         return true;
     if (IsA(node, Const) && DatumGetInt64(c->constvalue) < 0) {
-        tqp_lower_fail(l, "negative LIMIT or OFFSET");
+        tqp_lower_fail(l, TQP_DECLINE_NEGATIVE_LIMIT);
         return false;
     }
     *out = tqp_lower_expr(l, node);
@@ -184,7 +184,7 @@ static bool lower_limit(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
     tail->limit_param = tail->offset_param = -1;
     parts->ties = query->limitOption == LIMIT_OPTION_WITH_TIES;
     if (late && parts->ties) {
-        tqp_lower_fail(l, "FETCH FIRST WITH TIES over an expression that PostgreSQL evaluates");
+        tqp_lower_fail(l, TQP_DECLINE_TIES_TAIL);
         return false;
     }
     if (late) {
@@ -201,8 +201,7 @@ static bool lower_distinct(TqpLowering *l, TqpQueryParts *parts) {
     if (l->query->distinctClause == NIL)
         return true;
     if (parts->tail) {
-        tqp_lower_fail(l, "DISTINCT over an expression that PostgreSQL evaluates (%s)",
-                       l->reason != NULL ? l->reason : "HAVING");
+        tqp_lower_fail(l, TQP_DECLINE_DISTINCT_TAIL, l->reason != NULL ? l->reason : "HAVING");
         return false;
     }
     foreach (lc, l->query->distinctClause) {
@@ -210,7 +209,7 @@ static bool lower_distinct(TqpLowering *l, TqpQueryParts *parts) {
         Node *expr = get_sortgroupclause_expr(clause, l->query->targetList);
         if (!tqp_pg_comparable(exprType(expr)) ||
             lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
-            tqp_lower_fail(l, "DISTINCT by another operator than the type's own");
+            tqp_lower_fail(l, TQP_DECLINE_DISTINCT_OPERATOR);
             return false;
         }
         if (l->query->hasDistinctOn) {
@@ -233,7 +232,7 @@ static bool lower_parts(TqpLowering *l, TqpQueryParts *parts, TqpPlan *plan) {
     }
     parts->ntargets = (uint32_t)list_length(parts->target_exprs);
     if (parts->ntargets == 0) {
-        tqp_lower_fail(l, "empty target list");
+        tqp_lower_fail(l, TQP_DECLINE_NO_TARGETS);
         return false;
     }
     if (!tqp_lower_body(l, plan) || !tqp_lower_sublinks(l, (Node *)query->targetList))
@@ -267,6 +266,6 @@ const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo boun
             node = tqp_lower_build(&l, &parts, plan);
     }
     if (node == NULL)
-        *reason = l.reason != NULL ? l.reason : "out of memory";
+        *reason = l.reason != NULL ? l.reason : tqp_decline(TQP_DECLINE_MEMORY);
     return node;
 }

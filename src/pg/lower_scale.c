@@ -71,7 +71,7 @@ bool tqp_lower_unify(TqpLowering *l, uint32_t n, const TqpExpr **exprs, const Tq
         if (is_null_const(exprs[i]))
             continue;
         if (other.kind != type.kind) {
-            tqp_lower_fail(l, "alternatives of types %s and %s", tqp_type_kind_name(type.kind),
+            tqp_lower_fail(l, TQP_DECLINE_ALTERNATIVES, tqp_type_kind_name(type.kind),
                            tqp_type_kind_name(other.kind));
             return false;
         }
@@ -176,7 +176,7 @@ const TqpExpr *tqp_lower_high_scale(TqpLowering *l, const TqpExpr *e, int32 *low
 const TqpExpr *tqp_lower_with_scale(TqpLowering *l, const TqpExpr *e) {
     TqpType type = {.kind = TQP_TYPE_NUM, .scale = e->type.scale + SCALE_DIGITS};
     if (type.scale > TQP_LOWER_SCALE_MAX)
-        return tqp_lower_fail(l, "alternatives of very large numeric scales");
+        return tqp_lower_fail(l, TQP_DECLINE_ALTERNATIVE_SCALES);
     const TqpExpr *scale = tqp_lower_cast(l, scale_of(l, e), (TqpType){.kind = TQP_TYPE_NUM});
     const TqpExpr *unit = tqp_ir_const_int(l->arena, type, 1);
     scale = tqp_ir_call2(l->arena, TQP_OP_MUL, type, unit, scale);

@@ -34,7 +34,7 @@ typedef struct TableScan {
 } TableScan;
 
 static bool column_type(Form_pg_attribute att, TqpType *type, const char **reason) {
-    *reason = "nondeterministic collation";
+    *reason = tqp_decline(TQP_DECLINE_NONDETERMINISTIC);
     if (OidIsValid(att->attcollation) && !get_collation_isdeterministic(att->attcollation))
         return false;
     return tqp_pg_type(att->atttypid, att->atttypmod, att->attcollation, type, reason);
@@ -57,7 +57,7 @@ static TqpVarColumn *used_column(TableScan *s, Form_pg_attribute att) {
         c->type = type;
         add_column(s, att, type);
     } else {
-        c->reason = psprintf("column %s: %s", NameStr(att->attname), reason);
+        c->reason = tqp_decline(TQP_DECLINE_COLUMN, NameStr(att->attname), reason);
     }
     return c;
 }
@@ -74,7 +74,7 @@ static bool ensure_column(TableScan *s, TupleDesc desc) {
                 (pass > 0 || type.kind != TQP_TYPE_BYTES))
                 add_column(s, TupleDescAttr(desc, i), type);
     if (s->ncolumns == 0)
-        tqp_lower_fail(s->l, "no column that the cache can hold");
+        tqp_lower_fail(s->l, TQP_DECLINE_NO_COLUMN);
     return s->ncolumns > 0;
 }
 
@@ -156,9 +156,9 @@ static const TqpNode *scan_child(TableScan *s, Oid relid) {
     Relation rel = table_open(relid, NoLock); /* locked when it was found */
     const TqpNode *node = NULL;
     if (rel->rd_rel->relkind != RELKIND_RELATION)
-        s->l->reason = "partition that is not a table";
+        s->l->reason = tqp_decline(TQP_DECLINE_PARTITION);
     else if (!tqp_cache_relation_ok(rel, &reason))
-        s->l->reason = reason != NULL ? reason : "relation that is not cached";
+        s->l->reason = reason;
     else
         node =
             build_scan(s, rel, tqp_compat_attrmap(RelationGetDescr(rel), RelationGetDescr(s->rel)));
@@ -217,11 +217,11 @@ static bool has_children(const RangeTblEntry *rte) {
 static const char *not_scannable(const RangeTblEntry *rte, Relation rel) {
     const char *reason = NULL;
     if (rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE)
-        return "relation that is not a table";
+        return tqp_decline(TQP_DECLINE_RELATION_KIND);
     if (rte->tablesample != NULL)
-        return "TABLESAMPLE";
+        return tqp_decline(TQP_DECLINE_TABLESAMPLE);
     if (!has_children(rte) && !tqp_cache_relation_ok(rel, &reason))
-        return reason != NULL ? reason : "relation that is not cached";
+        return reason;
     return NULL;
 }
 

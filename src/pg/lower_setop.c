@@ -55,7 +55,7 @@ static bool becomes(TqpType x, TqpTypeKind kind) {
 
 static bool common_type(TqpLowering *l, TqpType x, TqpType y, Oid typid, Oid collation,
                         TqpType *type) {
-    const char *reason = "type";
+    const char *reason;
     *type = (TqpType){.kind = TQP_TYPE_NUM, .scale = Max(x.scale, y.scale)};
     if (typid != NUMERICOID && !tqp_pg_type(typid, -1, collation, type, &reason)) {
         l->reason = reason;
@@ -64,7 +64,7 @@ static bool common_type(TqpLowering *l, TqpType x, TqpType y, Oid typid, Oid col
     if (becomes(x, type->kind) && becomes(y, type->kind))
         return tqp_type_class(type->kind) != TQP_CLASS_TEXT ||
                tqp_lower_text_type(l, type->kind, collation, type);
-    tqp_lower_fail(l, "set operation of types %s and %s", tqp_type_kind_name(x.kind),
+    tqp_lower_fail(l, TQP_DECLINE_SET_TYPES, tqp_type_kind_name(x.kind),
                    tqp_type_kind_name(y.kind));
     return false;
 }
@@ -150,11 +150,11 @@ static bool default_equality(TqpLowering *l, const SetOperationStmt *op) {
         Oid type = list_nth_oid(op->colTypes, foreach_current_index(lc));
         const SortGroupClause *clause = lfirst(lc);
         if (!tqp_pg_comparable(type)) {
-            tqp_lower_fail(l, "equality of type %s", format_type_be(type));
+            tqp_lower_fail(l, TQP_DECLINE_EQUALITY, format_type_be(type));
             return false;
         }
         if (lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
-            tqp_lower_fail(l, "set operation by another operator than the type's own");
+            tqp_lower_fail(l, TQP_DECLINE_SET_OPERATOR);
             return false;
         }
     }

@@ -93,7 +93,7 @@ static bool join_sublink(TqpLowering *l, SubLink *link) {
         return tqp_lower_subquery(l, l, query, dependent, TQP_NEED_ALL, NULL, &sub) &&
                join_single(l, link, &sub, dependent);
     default:
-        tqp_lower_fail(l, "ARRAY(subquery)");
+        tqp_lower_fail(l, TQP_DECLINE_ARRAY_SUBQUERY);
         return false;
     }
 }
@@ -155,12 +155,12 @@ bool tqp_lower_inner_sublinks(TqpLowering *l) {
 
 const TqpExpr *tqp_lower_sublink(TqpLowering *l, Node *node) {
     const TqpExpr *value = find_value(l, node);
-    return value != NULL ? value : tqp_lower_fail(l, "subquery expression");
+    return value != NULL ? value : tqp_lower_fail(l, TQP_DECLINE_SUBQUERY);
 }
 
 const TqpExpr *tqp_lower_sublink_param(TqpLowering *l, Node *node) {
     const Param *p = (const Param *)node;
     if (p->paramkind != PARAM_SUBLINK || l->sub == NULL || p->paramid > l->sub->ntargets)
-        return tqp_lower_fail(l, "parameter of another subquery");
+        return tqp_lower_fail(l, TQP_DECLINE_SUBQUERY_PARAM);
     return sub_column(l, l->sub, l->sub_first, p->paramid - 1);
 }

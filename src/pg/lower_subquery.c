@@ -31,7 +31,7 @@ static bool lower_target(TqpLowering *l, Node *expr, Columns *columns, TqpSubque
         return false;
     const TqpExpr *scale = tqp_lower_scale(l, e);
     if (scale != NULL && l->query->distinctClause != NIL && !l->query->hasDistinctOn) {
-        tqp_lower_fail(l, "DISTINCT of different numeric scales");
+        tqp_lower_fail(l, TQP_DECLINE_DISTINCT_SCALES);
         return false;
     }
     out->index[k] = add(columns, e);
@@ -92,7 +92,7 @@ static bool lower_keys(TqpLowering *l, List *clauses, Columns *columns, List **k
         while (i < columns->n && !tqp_ir_expr_equal(columns->exprs[i], e))
             i++;
         if (i == columns->n && query->distinctClause != NIL && !query->hasDistinctOn) {
-            tqp_lower_fail(l, "ORDER BY that is not a column of DISTINCT");
+            tqp_lower_fail(l, TQP_DECLINE_DISTINCT_ORDER);
             return false;
         }
         if (i == columns->n)
@@ -125,7 +125,7 @@ static const TqpNode *distinct(TqpLowering *l, const TqpNode *node, List *each, 
         Node *expr = get_sortgroupclause_expr((SortGroupClause *)clause, l->query->targetList);
         if (!tqp_pg_comparable(exprType(expr)) ||
             lookup_type_cache(exprType(expr), TYPECACHE_EQ_OPR)->eq_opr != clause->eqop) {
-            tqp_lower_fail(l, "DISTINCT by another operator than the type's own");
+            tqp_lower_fail(l, TQP_DECLINE_DISTINCT_OPERATOR);
             return NULL;
         }
     }

@@ -43,7 +43,7 @@ static int node_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse
     if (get_typtype(type) == TYPTYPE_DOMAIN)
         type = getBaseTypeAndTypmod(type, &width);
     if (type == BPCHAROID && width < (int32)VARHDRSZ) {
-        tqp_lower_fail(l, "char of unknown width");
+        tqp_lower_fail(l, TQP_DECLINE_WIDTH);
         return -1;
     }
     return add_output(l, ir, exprType(node), typmod, exprCollation(node), reuse);
@@ -53,7 +53,7 @@ static int node_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse
 int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse) {
     if (tqp_lower_scale(l, ir) == NULL)
         return node_output(l, ir, node, reuse);
-    tqp_lower_fail(l, "alternatives of different numeric scales");
+    tqp_lower_fail(l, TQP_DECLINE_MIXED_SCALES);
     return -1;
 }
 

@@ -23,7 +23,7 @@ static bool unify_column(TqpLowering *l, const TqpExpr **exprs, uint32_t nrows, 
         }
         *e = tqp_lower_cast(l, *e, *type);
         if ((*e)->op != TQP_OP_CONST && (*e)->op != TQP_OP_PARAM) {
-            tqp_lower_fail(l, "VALUES of different types or numeric scales");
+            tqp_lower_fail(l, TQP_DECLINE_VALUES_TYPES);
             return false;
         }
     }
@@ -37,7 +37,7 @@ static bool lower_rows(TqpLowering *l, List *lists, uint32_t ncolumns, const Tqp
         foreach (cell, lfirst(row)) {
             const TqpExpr *e = tqp_lower_is_constant(lfirst(cell))
                                    ? tqp_lower_expr(l, lfirst(cell))
-                                   : tqp_lower_fail(l, "VALUES that are not constant");
+                                   : tqp_lower_fail(l, TQP_DECLINE_VALUES_EXPR);
             if (e == NULL)
                 return false;
             exprs[n++] = e;

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "pg/decline.h"
 #include "pg/params.h"
 #include "pg/plan.h"
 #include "pg/value.h"
@@ -109,6 +110,6 @@ bool tqp_params_bound(const TqpValue *values, int index, int64 missing, int64 *b
     *bound = (int64)values[index].i;
     if (*bound >= 0)
         return true;
-    *reason = "negative LIMIT or OFFSET";
+    *reason = tqp_decline(TQP_DECLINE_NEGATIVE_LIMIT);
     return false;
 }

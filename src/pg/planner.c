@@ -150,7 +150,7 @@ static PlannedStmt *offload(PlannedStmt *original, Query *query, ParamListInfo b
         return NULL;
     if (tqp_planner_place(original, &plan))
         return wrap(original, query, &plan);
-    *reason = "table that PostgreSQL's plan does not read";
+    *reason = tqp_decline(TQP_DECLINE_NOT_READ);
     return NULL;
 }
 

@@ -6,23 +6,24 @@
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
+#include "pg/decline.h"
 #include "pg/planner.h"
 
 /* What no lowering can take; the rest is found when the query is lowered. */
 static const char *query_shape(const Query *q) {
     const struct {
         bool found;
-        const char *reason;
+        TqpDecline reason;
     } limits[] = {
-        {q->commandType != CMD_SELECT, "statement that modifies data"},
-        {q->hasWindowFuncs, "window function"},
-        {q->hasTargetSRFs, "set-returning function"},
-        {q->rowMarks != NIL || q->hasForUpdate, "FOR UPDATE or SHARE"},
-        {q->hasModifyingCTE, "statement that modifies data"},
+        {q->commandType != CMD_SELECT, TQP_DECLINE_MODIFIES},
+        {q->hasWindowFuncs, TQP_DECLINE_WINDOW},
+        {q->hasTargetSRFs, TQP_DECLINE_SET_RETURNING},
+        {q->rowMarks != NIL || q->hasForUpdate, TQP_DECLINE_ROW_LOCKS},
+        {q->hasModifyingCTE, TQP_DECLINE_MODIFIES},
     };
     for (size_t i = 0; i < lengthof(limits); i++)
         if (limits[i].found)
-            return limits[i].reason;
+            return tqp_decline(limits[i].reason);
     return NULL;
 }
 
@@ -38,6 +39,6 @@ static bool may_be_positioned(const Query *q, int cursor_options) {
 const char *tqp_planner_shape(const Query *q, int cursor_options) {
     const char *reason = query_shape(q);
     if (reason == NULL && may_be_positioned(q, cursor_options))
-        reason = "cursor that WHERE CURRENT OF could need";
+        reason = tqp_decline(TQP_DECLINE_POSITIONED);
     return reason;
 }

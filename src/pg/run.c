@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 
 #include "pg/compat.h"
+#include "pg/decline.h"
 #include "pg/host_eval.h"
 #include "pg/params.h"
 #include "pg/scan_node.h"
@@ -73,7 +74,7 @@ typedef struct Scanned {
 static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scanned *scanned,
                          const char **reason) {
     if (relation->rtindex == 0) {
-        *reason = "table that PostgreSQL's plan does not read";
+        *reason = tqp_decline(TQP_DECLINE_NOT_READ);
         return false;
     }
     scanned->rel = tqp_compat_open_relation(s->css.ss.ps.state, relation->rtindex);

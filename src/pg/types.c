@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "pg/compat.h"
 #include "pg/cache.h"
+#include "pg/decline.h"
 #include "pg/load.h"
 
 /* Largest scale whose power of ten fits the wide integer lane. */
@@ -42,12 +43,12 @@ static const struct {
 /* numeric's typmod: precision in the high half, scale in 11 bits, signed (numeric.c). */
 static bool declared_scale(int32 typmod, int32 *scale, const char **reason) {
     if (typmod < (int32)VARHDRSZ) {
-        *reason = "numeric without a declared scale";
+        *reason = tqp_decline(TQP_DECLINE_NO_SCALE);
         return false;
     }
     *scale = ((((typmod - (int32)VARHDRSZ) & 0x7ff) ^ 1024) - 1024);
     if (*scale < 0 || *scale > ENGINE_MAX_SCALE) {
-        *reason = "numeric of a negative or very large scale";
+        *reason = tqp_decline(TQP_DECLINE_SCALE_RANGE);
         return false;
     }
     return true;
@@ -122,7 +123,7 @@ static bool orders_by_bytes(Oid collation) {
 /* 0 when strings order by their bytes, else the collation's OID. */
 static bool engine_collation(Oid collation, uint32 *engine, const char **reason) {
     if (!OidIsValid(collation)) {
-        *reason = "text of an undetermined collation";
+        *reason = tqp_decline(TQP_DECLINE_UNDETERMINED);
         return false;
     }
     *engine = 0;
@@ -130,7 +131,7 @@ static bool engine_collation(Oid collation, uint32 *engine, const char **reason)
         return true;
     pg_locale_t locale = pg_newlocale_from_collation(collation);
     if (locale != NULL && !locale->deterministic) {
-        *reason = "nondeterministic collation";
+        *reason = tqp_decline(TQP_DECLINE_NONDETERMINISTIC);
         return false;
     }
     *engine = collation;
@@ -175,7 +176,7 @@ bool tqp_pg_type(Oid typid, int32 typmod, Oid collation, TqpType *type, const ch
             return engine_collation(collation, &type->collation, reason);
         return true;
     }
-    *reason = "type without a representation in the cache";
+    *reason = tqp_decline(TQP_DECLINE_NO_TYPE);
     type->kind = TQP_TYPE_BYTES;
     return is_carried(typid);
 }
