@@ -39,7 +39,7 @@ BEGIN
     END LOOP;
     IF parameters IS NOT NULL THEN
         DEALLOCATE p;
-        RETURN (SELECT reason FROM tqp.query_log WHERE pid = pg_backend_pid() AND query ~ 'PREPARE p AS'
+        RETURN (SELECT reason FROM tqp.query_log WHERE pid = pg_backend_pid() AND query = 'PREPARE p AS ' || example
                  ORDER BY at DESC LIMIT 1);
     END IF;
     RETURN regexp_replace(line, '^ *TQP: declined: |; runs in part$', '', 'g');

@@ -53,9 +53,9 @@ END $$;
 
 /*
  * How the query ran, how many rows it gave, and how many of them differ from PostgreSQL's own.  They
- * are compared as text, so that scales and padding count; in order when there is an ORDER BY.
+ * are compared as text, so that scales and padding count; in order when there is an ORDER BY, unless told.
  */
-CREATE FUNCTION same(query text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION same(query text, ordered bool DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     outcome text;
     off_rows text[];
@@ -69,7 +69,7 @@ BEGIN
     PERFORM set_config('tqp.enabled', 'off', true);
     SELECT l.outcome || coalesce(': ' || l.reason, '') INTO outcome FROM tqp.query_log l
      WHERE pid = pg_backend_pid() AND l.query = same.query ORDER BY at DESC LIMIT 1;
-    IF query NOT ILIKE '%order by%' THEN
+    IF NOT coalesce(ordered, query ILIKE '%order by%') THEN
         off_rows := ARRAY(SELECT x FROM unnest(off_rows) x ORDER BY x COLLATE "C");
         on_rows := ARRAY(SELECT x FROM unnest(on_rows) x ORDER BY x COLLATE "C");
     END IF;

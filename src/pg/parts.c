@@ -24,7 +24,7 @@ typedef struct Collector {
 
 bool tqp_parts_possible(const Query *q) {
     ListCell *lc;
-    if (q->cteList != NIL || q->hasSubLinks)
+    if (q->cteList != NIL || q->hasSubLinks || (q->commandType == CMD_SELECT && !q->hasForUpdate))
         return true;
     foreach (lc, q->rtable)
         if (((const RangeTblEntry *)lfirst(lc))->rtekind == RTE_SUBQUERY)
@@ -76,15 +76,15 @@ static bool is_closed(Query *q) {
 
 /* PostgreSQL could merge it into the query around it; see is_simple_subquery in prepjointree.c. */
 static bool is_simple(const Query *q) {
-    return !q->hasAggs && q->groupClause == NIL && q->groupingSets == NIL &&
-           q->havingQual == NULL && q->distinctClause == NIL && q->limitCount == NULL &&
-           q->limitOffset == NULL;
+    return q->setOperations == NULL && !q->hasAggs && !q->hasWindowFuncs && !q->hasTargetSRFs &&
+           q->groupClause == NIL && q->groupingSets == NIL && q->havingQual == NULL &&
+           q->sortClause == NIL && q->distinctClause == NIL && q->limitCount == NULL &&
+           q->limitOffset == NULL && q->cteList == NIL;
 }
 
-/* The target list of set operations has no names that a plan above could use. */
 static bool is_candidate(Query *q) {
-    return q->commandType == CMD_SELECT && q->setOperations == NULL &&
-           tqp_planner_shape(q, 0) == NULL && tqp_planner_gate(q) && is_closed(q);
+    return q->commandType == CMD_SELECT && tqp_planner_shape(q, 0) == NULL && tqp_planner_gate(q) &&
+           is_closed(q);
 }
 
 static List *target_types(const Query *q) {
@@ -116,34 +116,69 @@ static TqpPart *lower(const Collector *c, const Query *q) {
  * rows would be others than those of what was lowered.
  */
 static void fence(Query *q) {
-    if (!is_simple(q) && q->limitCount == NULL && q->limitOffset == NULL)
+    if (q->limitCount == NULL && q->limitOffset == NULL)
         q->limitOffset = (Node *)makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0),
                                            false, FLOAT8PASSBYVAL);
 }
 
-static bool offer(Collector *c, Query *q) {
-    TqpPart *part = is_candidate(q) ? lower(c, q) : NULL;
+/* The target list of set operations has no names that a plan above could use. */
+static bool offer(Collector *c, Query *q, bool fenced) {
+    Query *named = q->setOperations != NULL ? tqp_part_wrap(q) : q;
+    TqpPart *part = is_candidate(named) ? lower(c, named) : NULL;
     if (part == NULL)
         return false;
-    fence(q);
+    if (named != q)
+        *q = *named;
+    if (fenced)
+        fence(q);
     tqp_part_tag(q, list_length(c->found->parts));
     c->found->parts = lappend(c->found->parts, part);
     return true;
 }
 
 static void collect(Collector *c, Query *q);
+static void collect_sublinks(Collector *c, Query *q);
 
-/* `merged`: PostgreSQL merges it into the level around it when it is simple. */
-static void collect_from(Collector *c, Query *q, bool merged) {
-    if ((merged && is_simple(q)) || !offer(c, q))
+/* As much of the query as goes, from the top. */
+static bool offer_half(Collector *c, Query *q) {
+    static const struct {
+        bool groups, order;
+    } ways[] = {{true, true}, {true, false}, {false, true}, {false, false}};
+    for (size_t i = 0; i < lengthof(ways); i++) {
+        Query *above = copyObject(q);
+        Query *below = tqp_part_split(above, ways[i].groups, ways[i].order);
+        if (below == NULL || !offer(c, below, true))
+            continue;
+        *q = *above;
+        collect_sublinks(c, q);
+        return true;
+    }
+    return false;
+}
+
+static void collect_query(Collector *c, Query *q) {
+    if (!offer_half(c, q))
         collect(c, q);
 }
 
-/* EXISTS needs no more than a row; IN of a simple query may become a join. */
+/* `merged`: PostgreSQL merges it into the level around it when it is simple. */
+static void collect_from(Collector *c, Query *q, bool merged) {
+    if (is_simple(q) && (merged || tqp_part_is_scan(q)))
+        collect(c, q);
+    else if (!offer(c, q, true))
+        collect_query(c, q);
+}
+
+/*
+ * IN of a simple query may become a join.  Of EXISTS PostgreSQL asks for the first row, which
+ * counts in the path's cost; a fence keeps its target list.
+ */
 static void collect_sublink(Collector *c, const SubLink *link) {
     Query *q = (Query *)link->subselect;
     bool joins = link->subLinkType == ANY_SUBLINK && is_simple(q);
-    if (link->subLinkType == EXISTS_SUBLINK || !offer(c, q) || joins)
+    if (!offer(c, q, link->subLinkType == EXISTS_SUBLINK || !is_simple(q)))
+        collect_query(c, q);
+    else if (joins)
         collect(c, q);
 }
 
@@ -156,12 +191,13 @@ static bool find_sublinks(Node *node, void *context) {
 }
 
 static void collect(Collector *c, Query *q) {
+    bool merged = q->setOperations == NULL && q->commandType != CMD_INSERT;
     ListCell *lc;
     check_stack_depth();
     foreach (lc, q->rtable) {
         RangeTblEntry *rte = lfirst(lc);
         if (rte->rtekind == RTE_SUBQUERY)
-            collect_from(c, rte->subquery, true);
+            collect_from(c, rte->subquery, merged);
     }
     foreach (lc, q->cteList) {
         CommonTableExpr *cte = lfirst(lc);
@@ -170,6 +206,10 @@ static void collect(Collector *c, Query *q) {
         if (IsA(cte->ctequery, Query) && cte->cterefcount > 0)
             collect_from(c, (Query *)cte->ctequery, inlined);
     }
+    collect_sublinks(c, q);
+}
+
+static void collect_sublinks(Collector *c, Query *q) {
     (void)query_tree_walker(q, find_sublinks, c,
                             QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES);
 }
@@ -181,7 +221,10 @@ PlannedStmt *tqp_parts_plan(Query *query, const PlannedStmt *original, const cha
     TqpParts parts = {0};
     Collector c = {.found = &parts, .original = original, .bound_params = bound_params};
     PlannedStmt *volatile stmt = NULL;
-    collect(&c, query);
+    if ((cursor_options & CURSOR_OPT_FAST_PLAN) != 0) /* WHERE CURRENT OF looks for the scan */
+        collect(&c, query);
+    else
+        collect_query(&c, query);
     if (parts.parts == NIL)
         return NULL;
     const TqpParts *outer = tqp_part_offer(&parts);

@@ -22,7 +22,7 @@ typedef struct TqpParts {
     int nplanned; /* that a plan has been made of */
 } TqpParts;
 
-/* Does the statement have subqueries at all? */
+/* Does the statement have subqueries, or halves that could be such? */
 extern bool tqp_parts_possible(const Query *query);
 
 /*
@@ -32,6 +32,17 @@ extern bool tqp_parts_possible(const Query *query);
 extern PlannedStmt *tqp_parts_plan(Query *query, const PlannedStmt *original,
                                    const char *query_string, int cursor_options,
                                    ParamListInfo bound_params);
+
+/*
+ * part_split.c: q reads its lower half from a subquery, which is returned: FROM and WHERE, the
+ * groups if `groups`, and if `order` ORDER BY and LIMIT.  NULL: there is no such half; q is then
+ * spoilt.
+ */
+extern Query *tqp_part_split(Query *q, bool groups, bool order);
+/* SELECT of all columns FROM a copy of q. */
+extern Query *tqp_part_wrap(const Query *q);
+/* All rows of one table, or its groups: below them PostgreSQL's scan does as well. */
+extern bool tqp_part_is_scan(const Query *q);
 
 /*
  * part_path.c.  A subquery's number is in Query.stmt_location, which nothing reads of a subquery

@@ -185,19 +185,19 @@ static PlannedStmt *plan_query(Query *parse, const char *query_string, int curso
         return tqp_planner_standard(parse, query_string, cursor_options, bound_params);
     }
     const char *reason = tqp_planner_shape(parse, cursor_options);
-    Query *copy = reason == NULL ? copyObject(parse) : NULL;
-    Query *parts = tqp_parts_possible(parse) ? copyObject(parse) : NULL;
+    bool parts = tqp_parts_possible(parse);
+    Query *copy = reason == NULL || parts ? copyObject(parse) : NULL;
     PlannedStmt *original = tqp_planner_standard(parse, query_string, cursor_options, bound_params);
     PlannedStmt *stmt = NULL;
     last_reason[0] = '\0'; /* planning may have planned other queries */
     if (!tqp_planner_costly(original->planTree->total_cost))
         return original;
-    if (copy != NULL)
-        stmt = offload(original, copy, bound_params, &reason);
+    if (reason == NULL)
+        stmt = offload(original, parts ? copyObject(copy) : copy, bound_params, &reason);
     if (stmt != NULL)
         return stmt;
-    if (parts != NULL)
-        stmt = tqp_parts_plan(parts, original, query_string, cursor_options, bound_params);
+    if (parts)
+        stmt = tqp_parts_plan(copy, original, query_string, cursor_options, bound_params);
     last_reason[0] = '\0';
     if (stmt == NULL) {
         decline(original, query_string, reason);
