@@ -175,11 +175,33 @@ class RelationalGenerator(Joins):
         block.add(feature, "({0})", (inner,))
         return replace(wanted, sql="", most=MOST_ROWS)
 
+    def window(self, columns):
+        """A window function whose result does not depend on the order of peers."""
+        rng = self.rng
+        call = rng.choice(["rank()", "dense_rank()", "count(*)", f"count({rng.choice(columns).sql})"])
+        partition = f"PARTITION BY {rng.choice(columns).sql} " if rng.random() < 0.6 else ""
+        order = f"{rng.choice(columns).sql}{rng.choice(SUFFIXES)}"
+        return Col(f"{call} OVER ({partition}ORDER BY {order})", "int", MOST_ROWS)
+
+    def host_aggregate(self, columns):
+        """An aggregate that has no kernel."""
+        c = self.rng.choice(columns)
+        if c.kind in ("int", "numeric"):
+            return Col(f"{self.rng.choice(['stddev', 'var_pop'])}({c.sql})", "numeric", MOST_ROWS)
+        text = f"{c.sql}::text"
+        return Col(f"string_agg({text}, ',' ORDER BY {text} COLLATE \"C\")", "text", MOST_ROWS, '"C"')
+
     def plain_items(self, block, scope, depth, kinds):
         """Select items; kinds: what a set operation wants, or None."""
         made = []
         for i in range(len(kinds) if kinds else self.rng.choice([1, 2, 3, 4, 6])):
             feature = "value" if kinds else self.pick("item")
+            if feature in ("window", "volatile"):
+                c = (self.window(scope.columns) if feature == "window"
+                     else Col("(random() < 2)", "bool", MOST_ROWS))
+                block.add(feature, c.sql)
+                made.append(c)
+                continue
             c = (None if feature in ("value", None)
                  else self.item_subquery(block, scope, depth, feature))
             if c is None:
@@ -215,6 +237,12 @@ class RelationalGenerator(Joins):
         for _ in range(rng.choice([0, 1, 2, 3]) if keys else rng.choice([1, 2, 3])):
             made.append(self.aggregate(columns))
             block.add("aggregate", made[-1].sql)
+        if rng.random() < 0.05 and "host aggregate" in self.weights:
+            made.append(self.host_aggregate(columns))
+            block.add("host aggregate", made[-1].sql)
+        if rng.random() < 0.1 and "window over groups" in self.weights:
+            made.append(self.window([Col("count(*)", "int", MOST_ROWS)] + keys))
+            block.add("window over groups", made[-1].sql)
         if feature is not None and rng.random() < 0.3:
             self.having(block, scope, depth)
         return made
