@@ -258,17 +258,15 @@ static const TqpNode *unnest(TqpArena *a, const TqpNode *node, const char **why)
 static const TqpNode *unnest_below(TqpArena *a, const TqpNode *node, const char **why) {
     const TqpNode *left = node->inputs[0];
     TqpExprList all = {0}, stay = {0}, above = {0};
-    if (left->kind != TQP_NODE_FILTER || node->join.kind == TQP_JOIN_SINGLE ||
-        !tqp_opt_has_outer(left->filter.pred))
+    if (left->kind != TQP_NODE_FILTER || !tqp_opt_has_outer(left->filter.pred))
         return unnest(a, node, why);
     if (!tqp_opt_flatten(a, TQP_OP_AND, left->filter.pred, &all))
         return NULL;
-    bool keeps = node->join.kind == TQP_JOIN_LEFT || node->join.kind == TQP_JOIN_MARK, rest = false;
+    bool rest = false;
     for (uint32_t i = 0; i < all.n; i++) {
         const TqpExpr *e = all.items[i];
-        bool raises = tqp_ir_expr_may_raise(e);
-        bool up = rest || (tqp_opt_has_outer(e) && (keeps || !raises));
-        rest = rest || (up && raises); /* none passes it */
+        bool up = rest || tqp_opt_has_outer(e);
+        rest = rest || (up && tqp_ir_expr_may_raise(e)); /* none passes it */
         if (!tqp_opt_list_add(a, up ? &above : &stay, e))
             return NULL;
     }

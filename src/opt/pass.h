@@ -96,6 +96,8 @@ bool tqp_opt_is_fence(const TqpNode *node);
 bool tqp_opt_unique(TqpArena *a, const TqpNode *node, const uint64_t *fixed);
 /* Does each left row of the join have at most one match? */
 bool tqp_opt_at_most_one(TqpArena *a, const TqpNode *join);
+/* Is it a scalar subquery, which raises where a left row has two matches, and may one have? */
+bool tqp_opt_may_give_two(TqpArena *a, const TqpNode *node);
 
 /* ---- opt/fold_value.c: constants, with PostgreSQL's semantics ---- */
 

@@ -106,8 +106,7 @@ static bool pull_inner(Puller *p, const TqpNode *node, TqpPulled *out) {
 /* A filter on the left input of these commutes with them. */
 static bool pull_left(Puller *p, const TqpNode *node, TqpPulled *out) {
     TqpJoinKind kind = node->join.kind;
-    if (kind == TQP_JOIN_FULL || kind == TQP_JOIN_SINGLE || tqp_opt_reads_outer(node->inputs[1]) ||
-        tqp_ir_expr_may_raise(node->join.pred))
+    if (kind == TQP_JOIN_FULL || tqp_opt_reads_outer(node->inputs[1]))
         return stuck(p);
     if (!pull(p, node->inputs[0], out))
         return false;

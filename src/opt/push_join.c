@@ -33,13 +33,18 @@ static bool to_right(TqpArena *a, Split *s, const TqpExpr *e, uint32_t nleft) {
     return tqp_opt_list_add(a, &s->right, tqp_opt_shift(a, e, -(int64_t)nleft));
 }
 
+/* After decorrelation no more conjuncts go below a scalar subquery that may give two rows. */
+static bool is_placed(TqpArena *a, const TqpNode *join) {
+    return !join->join.dependent && tqp_opt_may_give_two(a, join);
+}
+
 /* A conjunct above the join. */
 static bool split_above(TqpArena *a, const TqpNode *node, const TqpExpr *e, Split *s) {
     uint32_t nleft = node->inputs[0]->noutputs;
     unsigned sides = tqp_opt_sides(e, nleft);
     bool inner = node->join.kind == TQP_JOIN_INNER;
     bool copied = node->join.dependent && tqp_opt_has_outer(e);
-    if (node->join.kind == TQP_JOIN_FULL || (inner && !tqp_opt_push_fits(e)) || copied)
+    if (node->join.kind == TQP_JOIN_FULL || is_placed(a, node) || (inner && !tqp_opt_push_fits(e)) || copied)
         return tqp_opt_list_add(a, &s->stay, e);
     if (movable(e) && (sides == TQP_SIDE_LEFT || (sides == 0 && !tqp_opt_has_outer(e))))
         return to_left(a, s, e);
@@ -64,9 +69,18 @@ static bool split_pred(TqpArena *a, const TqpNode *node, const TqpExpr *e, Split
     return tqp_opt_list_add(a, &s->pred, e);
 }
 
+/* Is there a scalar subquery that may give two rows? */
+static bool has_single(TqpArena *a, const TqpNode *node) {
+    for (uint32_t i = 0; i < node->ninputs; i++)
+        if (has_single(a, node->inputs[i]))
+            return true;
+    return tqp_opt_may_give_two(a, node);
+}
+
 /*
  * Conjuncts that follow from the predicate and from those above: an inner join's go to either side,
- * another's to the right, where they remove rows that could not match.
+ * another's to the right, where they remove rows that could not match.  PostgreSQL does not derive
+ * them, so they must not spare a scalar subquery a row for which it has two.
  */
 static bool add_derived(TqpArena *a, const TqpNode *node, const TqpExprList *pred,
                         const TqpExprList *above, Split *s) {
@@ -84,12 +98,14 @@ static bool add_derived(TqpArena *a, const TqpNode *node, const TqpExprList *pre
             return false;
     if (!tqp_opt_derive(a, nleft, &all, &derived))
         return false;
+    bool left = derived.n > 0 && inner && !has_single(a, node->inputs[0]);
+    bool right = derived.n > 0 && !node->join.dependent && !has_single(a, node->inputs[1]);
     for (uint32_t i = 0; i < derived.n; i++) {
         const TqpExpr *e = derived.items[i];
         unsigned sides = tqp_opt_sides(e, nleft);
-        if (inner && sides == TQP_SIDE_LEFT && !to_left(a, s, e))
+        if (left && sides == TQP_SIDE_LEFT && !to_left(a, s, e))
             return false;
-        if (!node->join.dependent && sides == TQP_SIDE_RIGHT && !to_right(a, s, e, nleft))
+        if (right && sides == TQP_SIDE_RIGHT && !to_right(a, s, e, nleft))
             return false;
     }
     return true;

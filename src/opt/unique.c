@@ -90,3 +90,8 @@ bool tqp_opt_at_most_one(TqpArena *a, const TqpNode *join) {
     fix_equal(join->join.pred, join->inputs[0]->noutputs, fixed);
     return tqp_opt_unique(a, join->inputs[1], fixed);
 }
+
+bool tqp_opt_may_give_two(TqpArena *a, const TqpNode *node) {
+    return node->kind == TQP_NODE_JOIN && node->join.kind == TQP_JOIN_SINGLE &&
+           !tqp_opt_at_most_one(a, node);
+}

@@ -7,6 +7,7 @@ Tables of every type are made and partly loaded into the cache; queries are gene
 one REPEATABLE READ snapshot each while a second session keeps changing the tables and vacuuming.
 Fails when a result or an error differs, when the server is lost, or when fewer than LEAST_SHARE of
 the queries ran on the engine (a silent fallback proves nothing). What differs is shrunk and printed.
+Queries that the engine is much slower at than PostgreSQL are printed and counted.
 """
 
 import argparse
@@ -41,7 +42,7 @@ class Run:
         self.sizes = {rows: weight for rows, weight in sizes.items() if rows <= largest}
         self.outcomes, self.reasons, self.forms, self.errors = (Counter() for _ in range(4))
         self.features, self.offloaded = Counter(), Counter()
-        self.tables, self.failures, self.last_entry = [], 0, None
+        self.tables, self.failures, self.slow, self.last_entry = [], 0, 0, None
         self.connect()
 
     def connect(self):
@@ -176,8 +177,11 @@ class Run:
         after = self.disturb if rng.random() < 0.5 else None
         self.forms[form] += 1
         try:
+            self.comparer.slow = None
             found = self.compare(query, form, own_write, between, after)
             self.note_outcome()
+            if self.comparer.slow and not found:
+                self.report_slow(number, query, form, chosen, own_write)
             if found:
                 self.failures += 1
                 self.report(number, query, form, found, chosen, own_write)
@@ -199,6 +203,18 @@ class Run:
         if small.parameters:
             print("  parameters: " + ", ".join(p.sql_type for p in small.parameters))
 
+    def report_slow(self, number, query, form, chosen, own_write):
+        """Print a query that is slow once more; the backend `ref` and less passes may be."""
+        if chosen["tqp.backend"] == "ref" or chosen["tqp.disabled_passes"]:
+            return
+        self.comparer.slow = None
+        self.compare(query, form, own_write)
+        if self.comparer.slow:
+            self.slow += 1
+            print("SLOW (seed {}, query {}, {}): {:.2f} s against {:.2f} s\n  {}\n  query:  {}".format(
+                self.seed, number, form, *self.comparer.slow, settings.described(chosen), query.sql()),
+                flush=True)
+
     def reconnect(self):
         """After a crash: wait for recovery and connect again."""
         for _ in range(60):
@@ -215,7 +231,7 @@ class Run:
         total = sum(self.outcomes.values())
         share = self.outcomes["offloaded"] / max(1, total)
         print(f"seed {self.seed}: {total} queries, {dict(self.outcomes)}, {share:.0%} on the engine, "
-              f"{self.failures} differ")
+              f"{self.failures} differ, {self.slow} slow")
         print(f"  forms: {dict(self.forms)}; errors alike: {dict(self.errors)}")
         for reason, count in self.reasons.most_common(12):
             print(f"  {count:5} {reason}")

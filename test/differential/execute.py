@@ -1,6 +1,7 @@
 """One query run in the two ways, in several forms of statement, and compared."""
 
 import re
+import time
 
 import libpq
 from compare import difference
@@ -8,6 +9,8 @@ from compare import difference
 FORMS = ["plain", "plain", "plain", "plain", "plain", "plain", "cursor", "create table as", "function"]
 PREPARED_FORMS = ["PREPARE", "extended protocol"]
 TOO_SLOW, CANCELLED = "20s", "57014"
+# The engine is slow when it takes more seconds than this, and more than so many times PostgreSQL's.
+SLOW_SECONDS, SLOW_TIMES = 0.3, 10
 OFF = "SET LOCAL tqp.enabled = off"
 ON = "SET LOCAL tqp.enabled = on; SET LOCAL tqp.force = on"
 
@@ -17,15 +20,19 @@ class Comparer:
 
     def __init__(self, reader, errors):
         self.reader, self.errors = reader, errors
+        self.seconds = self.slow = None
 
     def outcome(self, run):
         """Rows and types that `run` returns, or the SQLSTATE as a string."""
         self.reader.execute("SAVEPOINT s")
+        start = time.monotonic()
         try:
             outcome = run()
+            self.seconds = time.monotonic() - start
             self.reader.execute("RELEASE s")
             return outcome
         except libpq.Error as error:
+            self.seconds = time.monotonic() - start
             self.reader.execute("ROLLBACK TO s")
             return error.sqlstate
 
@@ -53,6 +60,7 @@ class Comparer:
             self.reader.execute(OFF)
             self.reader.execute(f"SET LOCAL statement_timeout = '{TOO_SLOW}'")
             expected = self.outcome(off)
+            plain = self.seconds
             if expected == CANCELLED:
                 self.errors["passed over: PostgreSQL takes too long"] += 1
                 return None
@@ -60,6 +68,8 @@ class Comparer:
                 between()
             self.reader.execute(ON)
             actual = self.outcome(on)
+            if self.seconds > max(SLOW_SECONDS, SLOW_TIMES * plain):
+                self.slow = (self.seconds, plain)
             found = difference(query, expected, actual)
             if not isinstance(expected, str):
                 return found
