@@ -357,3 +357,30 @@ const TqpNode *tqp_ir_limit(TqpArena *a, const TqpNode *input, const TqpExpr *co
     }
     return node;
 }
+
+const TqpNode *tqp_ir_with(TqpArena *a, uint32_t number, const TqpNode *definition,
+                           const TqpNode *body) {
+    TqpNode *node = definition == NULL || body == NULL ? NULL : tqp_arena_zalloc(a, sizeof(*node));
+    if (node == NULL)
+        return NULL;
+    node->kind = TQP_NODE_WITH;
+    node->ninputs = 2;
+    node->inputs[0] = definition;
+    node->inputs[1] = body;
+    node->noutputs = body->noutputs;
+    node->types = body->types;
+    node->shared.number = number;
+    return node;
+}
+
+const TqpNode *tqp_ir_shared(TqpArena *a, uint32_t number, const TqpNode *definition) {
+    TqpNode *node = definition == NULL ? NULL : tqp_arena_zalloc(a, sizeof(*node));
+    if (node == NULL)
+        return NULL;
+    node->kind = TQP_NODE_SHARED;
+    node->noutputs = definition->noutputs;
+    node->types = definition->types;
+    node->shared.number = number;
+    node->shared.definition = definition;
+    return node;
+}

@@ -14,6 +14,12 @@ typedef struct Outer {
     const struct Outer *around;
 } Outer;
 
+/* A definition of WITH, for what stands in its body. */
+typedef struct With {
+    const TqpNode *node;
+    const struct With *around;
+} With;
+
 typedef struct Scope {
     uint32_t ncolumns;
     const TqpType *columns;
@@ -249,7 +255,31 @@ static TqpStatus check_join(const TqpNode *n, TqpError *err, const Outer *around
     return status;
 }
 
-static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer, int depth) {
+static const TqpNode *find_with(const With *with, uint32_t number) {
+    while (with != NULL && with->node->shared.number != number)
+        with = with->around;
+    return with == NULL ? NULL : with->node;
+}
+
+static TqpStatus check_shared(const TqpNode *n, TqpError *err, const With *with) {
+    const TqpNode *around = find_with(with, n->shared.number);
+    if (around == NULL || n->shared.definition == NULL)
+        return tqp_error_set(err, TQP_INVALID, "shared %u is not defined", n->shared.number);
+    const TqpNode *defined[] = {around->inputs[0], n->shared.definition};
+    for (int k = 0; k < 2; k++) {
+        if (defined[k]->noutputs != n->noutputs)
+            return tqp_error_set(err, TQP_INVALID, "shared %u: %u and %u columns", n->shared.number,
+                                 n->noutputs, defined[k]->noutputs);
+        for (uint32_t i = 0; i < n->noutputs; i++)
+            if (!tqp_type_equal(n->types[i], defined[k]->types[i]))
+                return tqp_error_set(err, TQP_INVALID, "shared %u: columns of other types",
+                                     n->shared.number);
+    }
+    return TQP_OK;
+}
+
+static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer, const With *with,
+                            int depth) {
     static const uint32_t ninputs[TQP_NODE_KIND_COUNT] = {
         [TQP_NODE_JOIN] = 2,    [TQP_NODE_APPEND] = 2,    [TQP_NODE_FILTER] = 1,
         [TQP_NODE_PROJECT] = 1, [TQP_NODE_AGGREGATE] = 1, [TQP_NODE_SORT] = 1,
@@ -258,6 +288,8 @@ static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer,
         return tqp_error_set(err, TQP_INVALID, "nodes are nested too deep");
     if ((unsigned)n->kind >= TQP_NODE_KIND_COUNT)
         return tqp_error_set(err, TQP_INVALID, "node %d is unknown", (int)n->kind);
+    if (n->kind == TQP_NODE_WITH)
+        return tqp_error_set(err, TQP_INVALID, "with %u is not at the root", n->shared.number);
     if (n->ninputs != ninputs[n->kind])
         return tqp_error_set(err, TQP_INVALID, "a node has %u inputs", n->ninputs);
     bool dependent = n->kind == TQP_NODE_JOIN && n->join.dependent;
@@ -265,12 +297,15 @@ static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer,
         if (n->inputs[i] == NULL)
             return tqp_error_set(err, TQP_INVALID, "an input is missing");
         const Outer inside = {n->inputs[0], outer};
-        TQP_TRY(check_node(n->inputs[i], err, dependent && i == 1 ? &inside : outer, depth + 1));
+        TQP_TRY(
+            check_node(n->inputs[i], err, dependent && i == 1 ? &inside : outer, with, depth + 1));
     }
     if (n->kind == TQP_NODE_SCAN)
         return check_scan(n, err);
     if (n->kind == TQP_NODE_VALUES)
         return check_values(n, err);
+    if (n->kind == TQP_NODE_SHARED)
+        return check_shared(n, err, with);
     if (n->kind == TQP_NODE_JOIN)
         return check_join(n, err, outer);
     if (n->kind == TQP_NODE_APPEND)
@@ -279,8 +314,26 @@ static TqpStatus check_node(const TqpNode *n, TqpError *err, const Outer *outer,
     return check_body(n, &(Scope){input->noutputs, input->types, err, outer});
 }
 
+/* A chain of WITHs, each of which sees those around it. */
+static TqpStatus check_root_node(const TqpNode *n, TqpError *err, const With *around, int depth) {
+    if (n->kind != TQP_NODE_WITH)
+        return check_node(n, err, NULL, around, depth);
+    if (depth > TQP_IR_MAX_DEPTH)
+        return tqp_error_set(err, TQP_INVALID, "nodes are nested too deep");
+    if (n->ninputs != 2 || n->inputs[0] == NULL || n->inputs[1] == NULL)
+        return tqp_error_set(err, TQP_INVALID, "an input is missing");
+    if (find_with(around, n->shared.number) != NULL)
+        return tqp_error_set(err, TQP_INVALID, "two withs of number %u", n->shared.number);
+    const With with = {n, around};
+    TQP_TRY(check_node(n->inputs[0], err, NULL, around, depth + 1));
+    TQP_TRY(check_root_node(n->inputs[1], err, &with, depth + 1));
+    if (n->noutputs != n->inputs[1]->noutputs)
+        return tqp_error_set(err, TQP_INVALID, "with: wrong number of outputs");
+    return TQP_OK;
+}
+
 TqpStatus tqp_ir_check(const TqpNode *node, TqpError *err) {
     if (node == NULL)
         return tqp_error_set(err, TQP_INVALID, "no plan");
-    return check_node(node, err, NULL, 1);
+    return check_root_node(node, err, NULL, 1);
 }

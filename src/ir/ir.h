@@ -97,6 +97,12 @@ typedef enum TqpNodeKind {
     TQP_NODE_SORT,
     TQP_NODE_NUMBER, /* sorted, and two more outputs: row number and rank, of i64 */
     TQP_NODE_LIMIT,
+    /*
+     * inputs[0] is computed once, for every SHARED of its number in inputs[1], whose rows come out.
+     * Only the root is a WITH, or the second input of one.
+     */
+    TQP_NODE_WITH,
+    TQP_NODE_SHARED, /* what the WITH of this number defines */
     TQP_NODE_KIND_COUNT
 } TqpNodeKind;
 
@@ -154,6 +160,14 @@ typedef struct TqpNode {
             const TqpExpr *count;  /* I64 CONST or PARAM without columns; NULL = no limit */
             const TqpExpr *offset; /* likewise; NULL = 0 */
         } limit;
+        struct {
+            uint32_t number;
+            /*
+             * SHARED: a node with the columns and rows of what is defined, to ask questions of.  A
+             * rewrite of the definition leaves it behind.
+             */
+            const struct TqpNode *definition;
+        } shared; /* WITH, SHARED */
     };
 } TqpNode;
 
@@ -203,6 +217,9 @@ const TqpNode *tqp_ir_number(TqpArena *a, const TqpNode *input, uint32_t npartit
                              const TqpSortKey *keys);
 const TqpNode *tqp_ir_limit(TqpArena *a, const TqpNode *input, const TqpExpr *count,
                             const TqpExpr *offset);
+const TqpNode *tqp_ir_with(TqpArena *a, uint32_t number, const TqpNode *definition,
+                           const TqpNode *body);
+const TqpNode *tqp_ir_shared(TqpArena *a, uint32_t number, const TqpNode *definition);
 
 /* ---- Text (ir/print*.c, ir/parse.c).  parse(print(x)) equals x; parse checks types. ---- */
 void tqp_ir_print(const TqpNode *node, TqpString *out);      /* one line */

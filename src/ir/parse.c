@@ -8,9 +8,17 @@
 
 #include "ir/lex.h"
 
+/* A definition that nodes further on may share. */
+typedef struct Definition {
+    uint32_t number;
+    const TqpNode *node;
+    const struct Definition *around;
+} Definition;
+
 typedef struct Parser {
     TqpLexer lex;
     int depth;
+    const Definition *definitions;
 } Parser;
 
 /* A growing array in the arena. */
@@ -464,6 +472,35 @@ static TqpStatus parse_limit(Parser *p, const TqpNode **out) {
     return TQP_OK;
 }
 
+static TqpStatus parse_with(Parser *p, const TqpNode **out) {
+    Definition *d = tqp_arena_zalloc(p->lex.arena, sizeof(*d));
+    const TqpNode *body;
+    if (d == NULL)
+        return no_memory(p);
+    TQP_TRY(parse_index(p, &d->number));
+    TQP_TRY(parse_node(p, &d->node));
+    d->around = p->definitions;
+    p->definitions = d;
+    TQP_TRY(parse_node(p, &body));
+    p->definitions = d->around;
+    *out = tqp_ir_with(p->lex.arena, d->number, d->node, body);
+    return TQP_OK;
+}
+
+static TqpStatus parse_shared(Parser *p, const TqpNode **out) {
+    uint32_t number = 0;
+    const Definition *d = p->definitions;
+    size_t where = p->lex.token.at;
+    TQP_TRY(parse_index(p, &number));
+    while (d != NULL && d->number != number)
+        d = d->around;
+    if (d == NULL)
+        return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: no with %u is around", where,
+                             number);
+    *out = tqp_ir_shared(p->lex.arena, number, d->node);
+    return TQP_OK;
+}
+
 static const struct {
     const char *name;
     TqpStatus (*parse)(Parser *p, const TqpNode **out);
@@ -471,7 +508,8 @@ static const struct {
     {"scan", parse_scan},       {"values", parse_values},       {"join", parse_join},
     {"append", parse_append},   {"dependent", parse_dependent}, {"filter", parse_filter},
     {"project", parse_project}, {"aggregate", parse_aggregate}, {"sort", parse_sort},
-    {"number", parse_number},   {"limit", parse_limit},
+    {"number", parse_number},   {"limit", parse_limit},         {"with", parse_with},
+    {"shared", parse_shared},
 };
 
 static TqpStatus parse_node(Parser *p, const TqpNode **out) {

@@ -222,6 +222,11 @@ static void print_head(const TqpNode *n, TqpString *out) {
         print_bound(n->limit.count, out);
         print_bound(n->limit.offset, out);
         return;
+    case TQP_NODE_WITH:
+    case TQP_NODE_SHARED:
+        tqp_string_printf(out, "(%s %" PRIu32, n->kind == TQP_NODE_WITH ? "with" : "shared",
+                          n->shared.number);
+        return;
     case TQP_NODE_KIND_COUNT:
         return;
     }

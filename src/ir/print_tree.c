@@ -100,6 +100,11 @@ static void print_column(const Printer *p, const TqpNode *n, uint32_t i, int lea
         while (passes_column(n, i))
             n = n->inputs[0];
     }
+    if (n->kind == TQP_NODE_SHARED && p->level < INLINE_LEVELS) {
+        const Printer inside = {p->out, n->shared.definition, p->level + 1};
+        print_column(&inside, n->shared.definition, i, least);
+        return;
+    }
     if (n->kind == TQP_NODE_SCAN && i < n->noutputs) {
         put(p, n->scan.columns[i]);
         return;
@@ -339,6 +344,15 @@ static void print_limit(const Printer *p, const TqpNode *n) {
     }
 }
 
+static void print_shared(const Printer *p, const TqpNode *n) {
+    tqp_string_printf(p->out, "shared %" PRIu32 " (", n->shared.number);
+    for (uint32_t i = 0; i < n->noutputs; i++) {
+        put(p, i > 0 ? ", " : "");
+        print_column(p, n, i, 0);
+    }
+    put(p, ")");
+}
+
 static void print_body(const Printer *p, const TqpNode *n) {
     switch (n->kind) {
     case TQP_NODE_SCAN:
@@ -374,6 +388,12 @@ static void print_body(const Printer *p, const TqpNode *n) {
     case TQP_NODE_LIMIT:
         print_limit(p, n);
         return;
+    case TQP_NODE_WITH:
+        tqp_string_printf(p->out, "with %" PRIu32, n->shared.number);
+        return;
+    case TQP_NODE_SHARED:
+        print_shared(p, n);
+        return;
     case TQP_NODE_KIND_COUNT:
         return;
     }
@@ -383,8 +403,8 @@ static void print_below(const TqpNode *node, int depth, TqpString *out) {
     tqp_string_printf(out, "%*s", 2 * depth, "");
     print_body(&(Printer){out, node->ninputs > 0 ? node->inputs[0] : NULL, 0}, node);
     tqp_string_append(out, "\n", 1);
-    for (uint32_t i = 0; i < node->ninputs; i++)
-        print_below(node->inputs[i], depth + 1, out);
+    for (uint32_t i = 0; i < node->ninputs; i++) /* the body of WITH stands below its definition */
+        print_below(node->inputs[i], depth + !(node->kind == TQP_NODE_WITH && i == 1), out);
 }
 
 void tqp_ir_print_tree(const TqpNode *node, TqpString *out) {

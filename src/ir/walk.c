@@ -113,6 +113,9 @@ static bool bodies_equal(const TqpNode *a, const TqpNode *b) {
     case TQP_NODE_LIMIT:
         return tqp_ir_expr_equal(a->limit.count, b->limit.count) &&
                tqp_ir_expr_equal(a->limit.offset, b->limit.offset);
+    case TQP_NODE_WITH:
+    case TQP_NODE_SHARED:
+        return a->shared.number == b->shared.number;
     case TQP_NODE_KIND_COUNT:
         break;
     }

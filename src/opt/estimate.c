@@ -286,6 +286,12 @@ bool tqp_opt_estimate(const TqpOptContext *ctx, const TqpNode *node, TqpEstimate
         if (node->limit.count != NULL && number_of(node->limit.count, &count))
             out->rows = at_most(out->rows, count);
         break;
+    case TQP_NODE_SHARED:
+        ok = tqp_opt_estimate_shared(ctx, node, out);
+        break;
+    case TQP_NODE_WITH:
+        *out = in[1];
+        break;
     default:
         break;
     }

@@ -269,6 +269,12 @@ static const TqpNode *simplify(TqpArena *a, const TqpNode *node, const Known *kn
         if (!new_known(a, node->inputs[0]->noutputs, &none))
             return NULL;
         return tqp_opt_with_input(a, node, simplify(a, node->inputs[0], &none));
+    case TQP_NODE_WITH:
+        if (!new_known(a, node->inputs[0]->noutputs, &none) ||
+            (inputs[0] = simplify(a, node->inputs[0], &none)) == NULL ||
+            (inputs[1] = simplify(a, node->inputs[1], known)) == NULL)
+            return NULL;
+        return tqp_opt_with_inputs(a, node, inputs);
     default: /* inputs have the outputs' columns */
         for (uint32_t i = 0; i < node->ninputs; i++)
             if ((inputs[i] = simplify(a, node->inputs[i], known)) == NULL)

@@ -15,6 +15,7 @@ typedef struct TqpEstimate {
 } TqpEstimate;
 
 bool tqp_opt_estimate(const TqpOptContext *ctx, const TqpNode *node, TqpEstimate *out);
+bool tqp_opt_estimate_shared(const TqpOptContext *ctx, const TqpNode *node, TqpEstimate *out);
 /* The share of rows, with these columns, of which e is true; narrows the columns to them. */
 double tqp_opt_selectivity(const TqpExpr *e, TqpOptColumn *columns);
 

@@ -164,7 +164,9 @@ bool tqp_opt_not_null_outputs(TqpArena *a, const TqpNode *node, uint32_t first, 
     if (node->kind == TQP_NODE_SCAN)
         for (uint32_t i = 0; i < node->scan.nnot_null; i++)
             tqp_bitmap_set(out, first + node->scan.not_null[i]);
-    if (node->ninputs != 1)
+    if (node->kind == TQP_NODE_SHARED && (node = tqp_opt_definition(node)) != NULL)
+        return tqp_opt_not_null_outputs(a, node, first, out);
+    if (node == NULL || node->ninputs != 1)
         return true;
     uint32_t n = node->inputs[0]->noutputs;
     uint64_t *in = tqp_opt_bitmap(a, n);

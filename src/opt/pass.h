@@ -7,8 +7,9 @@
 typedef struct TqpOptContext {
     TqpArena *arena;
     uint32_t nrelations;
-    TqpScanColumns *scan_columns; /* by relation, or NULL */
-    const TqpOptRelation *stats;  /* likewise */
+    TqpScanColumns *scan_columns;       /* by relation, or NULL */
+    const TqpOptRelation *stats;        /* likewise */
+    struct TqpOptEstimated **estimated; /* definitions, in opt/shared.c */
     TqpError *err;
 } TqpOptContext;
 
@@ -89,6 +90,13 @@ bool tqp_opt_has_dependent(const TqpNode *node);
 
 /* A limit without bounds?  (opt/fence.c) */
 bool tqp_opt_is_fence(const TqpNode *node);
+
+/* ---- opt/shared.c ---- */
+
+/* What a SHARED stands for, to look for proofs in; NULL where that has others inside. */
+const TqpNode *tqp_opt_definition(const TqpNode *shared);
+/* A number that no WITH at the root has. */
+uint32_t tqp_opt_unused_number(const TqpNode *root);
 
 /* ---- opt/unique.c; false when not proved ---- */
 

@@ -26,10 +26,19 @@ typedef struct Needs {
     struct Needs *next;
 } Needs;
 
+/* What the readers of a definition need together, and what became of it. */
+typedef struct Definition {
+    uint32_t number;
+    uint64_t *columns;
+    Pruned made;
+    struct Definition *next;
+} Definition;
+
 typedef struct Pruner {
     TqpArena *arena;
     TqpOptContext *ctx;
     Needs *needs;
+    Definition *definitions;
     bool finding; /* the first round: the result is not used */
 } Pruner;
 
@@ -390,6 +399,53 @@ static TqpStatus prune_join(Pruner *ctx, const TqpNode *node, const uint64_t *ne
     return out->node == NULL ? no_memory(ctx) : TQP_OK;
 }
 
+static Definition *definition_of(Pruner *ctx, uint32_t number) {
+    Definition *d = ctx->definitions;
+    while (d->number != number)
+        d = d->next;
+    return d;
+}
+
+/* In the first round its readers tell what they need, in the second it is there before them. */
+static TqpStatus prune_with(Pruner *ctx, const TqpNode *node, const uint64_t *needed, Pruned *out) {
+    Pruned body;
+    if (ctx->finding) {
+        Definition *d = tqp_arena_zalloc(ctx->arena, sizeof(*d));
+        uint64_t *columns = tqp_opt_bitmap(ctx->arena, node->inputs[0]->noutputs);
+        if (d == NULL || columns == NULL)
+            return no_memory(ctx);
+        *d = (Definition){node->shared.number, columns, {0}, ctx->definitions};
+        ctx->definitions = d;
+        TQP_TRY(prune(ctx, node->inputs[1], needed, out));
+        return prune(ctx, node->inputs[0], columns, &body);
+    }
+    Definition *d = definition_of(ctx, node->shared.number);
+    TQP_TRY(prune(ctx, node->inputs[0], d->columns, &d->made));
+    TQP_TRY(prune(ctx, node->inputs[1], needed, &body));
+    *out =
+        (Pruned){tqp_ir_with(ctx->arena, node->shared.number, d->made.node, body.node), body.map};
+    return out->node == NULL ? no_memory(ctx) : TQP_OK;
+}
+
+static TqpStatus prune_shared(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
+                              Pruned *out) {
+    Definition *d = definition_of(ctx, node->shared.number);
+    if (!ctx->finding) {
+        out->node = tqp_ir_shared(ctx->arena, node->shared.number, d->made.node);
+        out->map = d->made.map;
+        return out->node == NULL ? no_memory(ctx) : TQP_OK;
+    }
+    uint32_t *map = new_map(ctx->arena, node->noutputs);
+    if (map == NULL)
+        return no_memory(ctx);
+    for (uint32_t i = 0; i < node->noutputs; i++)
+        map[i] = i;
+    for (uint32_t w = 0; w < tqp_bitmap_words(node->noutputs); w++)
+        d->columns[w] |= needed[w];
+    *out = (Pruned){node, map};
+    return TQP_OK;
+}
+
 static TqpStatus prune(Pruner *ctx, const TqpNode *node, const uint64_t *needed, Pruned *out) {
     switch (node->kind) {
     case TQP_NODE_SCAN:
@@ -406,9 +462,20 @@ static TqpStatus prune(Pruner *ctx, const TqpNode *node, const uint64_t *needed,
         return prune_aggregate(ctx, node, needed, out);
     case TQP_NODE_NUMBER:
         return prune_number(ctx, node, needed, out);
+    case TQP_NODE_WITH:
+        return prune_with(ctx, node, needed, out);
+    case TQP_NODE_SHARED:
+        return prune_shared(ctx, node, needed, out);
     default:
         return prune_pass(ctx, node, needed, out);
     }
+}
+
+/* A definition is materialised: it outputs what is needed, and no more. */
+static const TqpNode *fix_definition(TqpArena *a, const TqpNode *node) {
+    TqpExprList exprs = {0};
+    return tqp_opt_add_columns(a, &exprs, node, 0) ? tqp_ir_project(a, node, exprs.n, exprs.items)
+                                                   : NULL;
 }
 
 /* Joins that no projection or aggregate stands above output columns in their own order: they get
@@ -418,7 +485,13 @@ static const TqpNode *fix_outputs(TqpArena *a, const TqpNode *node) {
     if (node->kind == TQP_NODE_FILTER || node->kind == TQP_NODE_SORT ||
         node->kind == TQP_NODE_LIMIT)
         return tqp_opt_with_input(a, node, fix_outputs(a, node->inputs[0]));
-    if (node->kind != TQP_NODE_JOIN && node->kind != TQP_NODE_NUMBER)
+    if (node->kind == TQP_NODE_WITH) {
+        const TqpNode *inputs[2] = {fix_definition(a, node->inputs[0]),
+                                    fix_outputs(a, node->inputs[1])};
+        return inputs[0] == NULL || inputs[1] == NULL ? NULL : tqp_opt_with_inputs(a, node, inputs);
+    }
+    if (node->kind != TQP_NODE_JOIN && node->kind != TQP_NODE_NUMBER &&
+        node->kind != TQP_NODE_SHARED)
         return node;
     return tqp_opt_add_columns(a, &exprs, node, 0) ? tqp_ir_project(a, node, exprs.n, exprs.items)
                                                    : NULL;
@@ -435,6 +508,7 @@ TqpStatus tqp_opt_prune(TqpOptContext *ctx, const TqpNode *in, const TqpNode **o
     if (all == NULL || in == NULL || !add_needs(&p, in))
         return tqp_opt_no_memory(ctx);
     tqp_bitmap_fill(all, in->noutputs);
+    p.finding = in->kind == TQP_NODE_WITH;
     for (const Needs *n = p.needs; n != NULL; n = n->next)
         p.finding = p.finding || n->nscans > 1;
     if (p.finding)

@@ -6,7 +6,7 @@
  *   sort     through it, when no key may raise
  *   aggregate  those that use keys only, when there is a key; PostgreSQL moves them from HAVING to
  *            WHERE likewise.  Without a key a row comes out even when none goes in
- *   limit, number  never
+ *   limit, number, shared  never
  *   join, append  see push_join.c
  *
  * At rest, conjuncts are ordered by estimated cost, but none passes one that may raise.
@@ -185,6 +185,14 @@ static const TqpNode *place_aggregate(TqpArena *a, const TqpNode *node, const Tq
     return tqp_opt_push_rest(a, tqp_opt_with_input(a, node, input), &stay);
 }
 
+/* What one reader of a definition filters the others may read: nothing goes into it. */
+static const TqpNode *place_with(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
+    static const TqpExprList none = {0};
+    const TqpNode *inputs[2] = {tqp_opt_push(a, node->inputs[0], &none),
+                                tqp_opt_push(a, node->inputs[1], above)};
+    return inputs[0] == NULL || inputs[1] == NULL ? NULL : tqp_opt_with_inputs(a, node, inputs);
+}
+
 const TqpNode *tqp_opt_push(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
     static const TqpExprList none = {0};
     switch (node->kind) {
@@ -204,6 +212,8 @@ const TqpNode *tqp_opt_push(TqpArena *a, const TqpNode *node, const TqpExprList 
         return tqp_opt_push_join(a, node, above);
     case TQP_NODE_APPEND:
         return tqp_opt_push_append(a, node, above);
+    case TQP_NODE_WITH:
+        return place_with(a, node, above);
     default:
         return tqp_opt_push_rest(a, node, above);
     }

@@ -34,6 +34,8 @@ const TqpNode *tqp_opt_with_inputs(TqpArena *a, const TqpNode *node, const TqpNo
         return node;
     if (node->kind == TQP_NODE_APPEND)
         return tqp_ir_append(a, inputs[0], inputs[1]);
+    if (node->kind == TQP_NODE_WITH)
+        return tqp_ir_with(a, node->shared.number, inputs[0], inputs[1]);
     return tqp_ir_join(a, node->join.kind, node->join.dependent, inputs[0], inputs[1],
                        node->join.pred);
 }

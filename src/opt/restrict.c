@@ -6,6 +6,9 @@
  *     the aggregate's input becomes  semi join x.k = p.k x (project p.k (filter (scan p)))
  *
  * Groups of other keys would find no match.  join_order then finds the semi join's place in x.
+ *
+ * Where no scan tells but joins on the left leave few rows, these are computed once (WITH): they
+ * are the left side, and their keys restrict the right one.
  */
 #include "opt/join_order.h"
 
@@ -15,6 +18,8 @@ static const double restrict_share = 0.25;
 static const double restrict_rows = 2, restrict_scan_rows = 0.3;
 /* Values of a scan's key: the map of fewer stays in the caches and costs less than probing. */
 static const double restrict_scan_keys = 2e5;
+/* Reading a materialised row, in rows of a scan; rows of a scan that restricts as well as one. */
+static const double shared_row = 3, shared_gain = 4;
 enum { DEPTH_MAX = 40 };
 
 /* A column of a filtered scan that has all values of some column which are not NULL. */
@@ -26,6 +31,19 @@ typedef struct Domain {
     bool scans; /* restrict scans too, which semi and anti joins look up */
     bool failed;
 } Domain;
+
+/* A left side that is to be computed once. */
+typedef struct Definition {
+    uint32_t number;
+    const TqpNode *node;
+    struct Definition *before;
+} Definition;
+
+typedef struct Restrictor {
+    const TqpOptContext *ctx;
+    uint32_t next; /* number of a definition */
+    Definition *made;
+} Restrictor;
 
 static bool is_filtered_scan(const TqpNode *n) {
     if (n->kind != TQP_NODE_FILTER)
@@ -87,7 +105,7 @@ static void find(Domain *d, const TqpNode *n, uint32_t column, uint32_t depth) {
     if (depth == 0 || d->failed)
         return;
     depth--;
-    if (is_filtered_scan(n)) {
+    if (is_filtered_scan(n) || n->kind == TQP_NODE_SHARED) {
         consider(d, n, column);
         return;
     }
@@ -166,8 +184,58 @@ static const TqpNode *restricted(const Domain *d, const TqpNode *n, uint32_t col
     return input == NULL ? NULL : tqp_opt_with_input(a, n, input);
 }
 
+static bool has_join(const TqpNode *n) {
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (has_join(n->inputs[i]))
+            return true;
+    return n->kind == TQP_NODE_JOIN;
+}
+
+/* The left side itself, to be shared, where it tells more than the scan that was found. */
+static bool consider_left(Restrictor *r, const TqpNode *left, uint32_t column, Domain *d) {
+    TqpEstimate e;
+    if (!has_join(left))
+        return true;
+    if (!tqp_opt_estimate(r->ctx, left, &e))
+        return false;
+    if (d->node != NULL && d->rows < shared_gain * e.rows)
+        return true;
+    d->node = tqp_ir_shared(r->ctx->arena, r->next, left);
+    d->column = column;
+    d->rows = e.rows;
+    d->base_rows = shared_row * e.rows;
+    return d->node != NULL;
+}
+
+/* The left side with its columns, computed once; the domain reads it already. */
+static const TqpNode *share_left(Restrictor *r, const TqpNode *left, const Domain *d) {
+    Definition *definition = tqp_arena_alloc(r->ctx->arena, sizeof(*definition));
+    if (definition == NULL)
+        return NULL;
+    *definition = (Definition){r->next++, left, r->made};
+    r->made = definition;
+    return d->node;
+}
+
+/* The right side restricted to keys of the left one, which may become a shared one. */
+static bool restrict_inputs(Restrictor *r, const TqpNode *node, uint32_t left, uint32_t right,
+                            const TqpNode **inputs) {
+    TqpJoinKind kind = node->join.kind;
+    Domain d = {.ctx = r->ctx, .scans = kind == TQP_JOIN_SEMI || kind == TQP_JOIN_ANTI};
+    find(&d, node->inputs[0], left, DEPTH_MAX);
+    const TqpNode *found = d.node;
+    if (d.failed || !consider_left(r, node->inputs[0], left, &d))
+        return false;
+    if (d.node == NULL)
+        return true;
+    inputs[1] = restricted(&d, node->inputs[1], right);
+    if (inputs[1] != NULL && inputs[1] != node->inputs[1] && d.node != found)
+        inputs[0] = share_left(r, node->inputs[0], &d);
+    return inputs[0] != NULL && inputs[1] != NULL;
+}
+
 static const TqpNode *restrict_join(TqpArena *a, const TqpNode *node, void *arg) {
-    const TqpOptContext *ctx = arg;
+    Restrictor *r = arg;
     TqpExprList all = {0};
     if (node->kind != TQP_NODE_JOIN || node->join.dependent || node->join.kind == TQP_JOIN_FULL ||
         node->join.kind == TQP_JOIN_MARK)
@@ -182,16 +250,8 @@ static const TqpNode *restrict_join(TqpArena *a, const TqpNode *node, void *arg)
             continue;
         bool first = e->args[0]->index < nleft;
         uint32_t left = e->args[first ? 0 : 1]->index, right = e->args[first ? 1 : 0]->index;
-        Domain d = {.ctx = ctx,
-                    .scans = node->join.kind == TQP_JOIN_SEMI || node->join.kind == TQP_JOIN_ANTI};
-        find(&d, node->inputs[0], left, DEPTH_MAX);
-        if (d.failed)
-            return NULL;
         const TqpNode *inputs[2] = {node->inputs[0], node->inputs[1]};
-        if (d.node == NULL)
-            continue;
-        inputs[1] = restricted(&d, node->inputs[1], right - nleft);
-        if (inputs[1] == NULL)
+        if (!restrict_inputs(r, node, left, right - nleft, inputs))
             return NULL;
         if (inputs[1] != node->inputs[1])
             return tqp_opt_with_inputs(a, node, inputs);
@@ -199,7 +259,26 @@ static const TqpNode *restrict_join(TqpArena *a, const TqpNode *node, void *arg)
     return node;
 }
 
+/* A definition may read what is defined around it, and what was made before. */
+static const TqpNode *restrict_root(Restrictor *r, const TqpNode *node) {
+    TqpArena *a = r->ctx->arena;
+    const TqpNode *out;
+    if (node->kind == TQP_NODE_WITH) {
+        const TqpNode *inputs[2] = {NULL, restrict_root(r, node->inputs[1])};
+        r->made = NULL;
+        inputs[0] = tqp_opt_map_graph(a, node->inputs[0], restrict_join, r);
+        out = inputs[0] == NULL || inputs[1] == NULL ? NULL : tqp_opt_with_inputs(a, node, inputs);
+    } else {
+        r->made = NULL;
+        out = tqp_opt_map_graph(a, node, restrict_join, r);
+    }
+    for (const Definition *d = r->made; out != NULL && d != NULL; d = d->before)
+        out = tqp_ir_with(a, d->number, d->node, out);
+    return out;
+}
+
 TqpStatus tqp_opt_restrict_groups(TqpOptContext *ctx, const TqpNode *in, const TqpNode **out) {
-    *out = tqp_opt_map_graph(ctx->arena, in, restrict_join, ctx);
+    Restrictor r = {.ctx = ctx, .next = tqp_opt_unused_number(in)};
+    *out = restrict_root(&r, in);
     return *out == NULL ? tqp_opt_no_memory(ctx) : TQP_OK;
 }

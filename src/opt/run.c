@@ -69,7 +69,9 @@ static bool is_too_deep(const TqpNode *node, uint32_t depth) {
 
 TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *options,
                       const TqpNode **out, TqpError *err) {
+    struct TqpOptEstimated *estimated = NULL;
     TqpOptContext ctx = {.arena = a,
+                         .estimated = &estimated,
                          .nrelations = options->nrelations,
                          .scan_columns = options->scan_columns,
                          .stats = options->stats,

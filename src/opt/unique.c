@@ -78,6 +78,9 @@ bool tqp_opt_unique(TqpArena *a, const TqpNode *n, const uint64_t *fixed) {
         return tqp_opt_unique(a, n->inputs[0], fixed);
     case TQP_NODE_JOIN:
         return unique_join(a, n, fixed);
+    case TQP_NODE_SHARED:
+        n = tqp_opt_definition(n);
+        return n != NULL && tqp_opt_unique(a, n, fixed);
     default:
         return false;
     }

@@ -262,6 +262,7 @@ static const Apply apply[TQP_NODE_KIND_COUNT] = {
     [TQP_NODE_FILTER] = apply_filter,       [TQP_NODE_PROJECT] = apply_project,
     [TQP_NODE_AGGREGATE] = apply_aggregate, [TQP_NODE_SORT] = apply_sort,
     [TQP_NODE_NUMBER] = apply_number,       [TQP_NODE_LIMIT] = apply_limit,
+    [TQP_NODE_WITH] = tqp_bind_with,        [TQP_NODE_SHARED] = tqp_bind_shared,
 };
 
 void tqp_bind_node(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {

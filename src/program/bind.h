@@ -89,6 +89,7 @@ typedef struct TqpBinder {
 
     TqpPipeline *pipelines;
     uint32_t npipelines, pipelines_cap;
+    const struct TqpBindShared *shared; /* what WITHs around define */
 
     /* the open pipeline */
     TqpBindSource source;

@@ -60,6 +60,10 @@ void tqp_bind_add_rows(TqpBinder *b, TqpBindRows *rows, const TqpBindRows *more)
 /* Codes of one mean the same strings in the other. */
 bool tqp_bind_same_dict(const TqpDict *x, const TqpDict *y);
 
+/* ---- bind_shared.c ---- */
+void tqp_bind_with(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
+void tqp_bind_shared(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
+
 /* ---- bind_values.c ---- */
 void tqp_bind_values(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
 

@@ -168,6 +168,10 @@ static bool prove(TqpBinder *b, const TqpNode *n, Set s) {
         return prove(b, n->inputs[0], s);
     case TQP_NODE_LIMIT:
         return prove_limit(b, n, s);
+    case TQP_NODE_SHARED:
+        return prove(b, n->shared.definition, s);
+    case TQP_NODE_WITH:
+        return prove(b, n->inputs[1], s);
     default:
         return false;
     }

@@ -14,8 +14,9 @@
 
 typedef struct IrEval {
     TqpArena *a;
-    bool raised; /* sticky */
-    bool huge;   /* sticky: a join gave more rows than are worth a test */
+    bool raised;            /* sticky */
+    bool huge;              /* sticky: a join gave more rows than are worth a test */
+    struct IrTable *shared; /* what WITHs define, by number */
 } IrEval;
 
 typedef struct IrTable {

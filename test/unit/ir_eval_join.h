@@ -1,4 +1,6 @@
-/* ir_eval.h for graphs of several inputs: joins of every kind, dependent ones too, appends, values.
+/*
+ * ir_eval.h for graphs of several inputs: joins of every kind, dependent ones too, appends, values,
+ * shared nodes.
  */
 #ifndef TQP_TEST_IR_EVAL_JOIN_H
 #define TQP_TEST_IR_EVAL_JOIN_H
@@ -7,6 +9,7 @@
 #include "unit/ir_eval.h"
 
 #define EVAL_ROWS_MAX 20000u
+enum { EVAL_SHARED_MAX = 64 };
 
 typedef struct IrBinding {
     uint32_t level;
@@ -115,6 +118,15 @@ static inline IrTable eval_two(IrEval *ev, const TqpNode *n, const IrTable *tabl
     return out;
 }
 
+static inline IrTable eval_with(IrEval *ev, const TqpNode *n, const IrTable *tables) {
+    if (ev->shared == NULL)
+        ev->shared = tqp_arena_zalloc(ev->a, EVAL_SHARED_MAX * sizeof(*ev->shared));
+    if (n->shared.number >= EVAL_SHARED_MAX)
+        abort();
+    ev->shared[n->shared.number] = eval_graph(ev, n->inputs[0], tables);
+    return eval_graph(ev, n->inputs[1], tables);
+}
+
 /* tables[r] is what scans of relation r output. */
 static inline IrTable eval_graph(IrEval *ev, const TqpNode *n, const IrTable *tables) {
     if (n->kind == TQP_NODE_SCAN)
@@ -123,6 +135,10 @@ static inline IrTable eval_graph(IrEval *ev, const TqpNode *n, const IrTable *ta
         return eval_join(ev, n, tables);
     if (n->kind == TQP_NODE_APPEND)
         return eval_two(ev, n, tables);
+    if (n->kind == TQP_NODE_WITH)
+        return eval_with(ev, n, tables);
+    if (n->kind == TQP_NODE_SHARED)
+        return ev->shared[n->shared.number];
     if (n->kind == TQP_NODE_VALUES) {
         IrTable out = eval_table(ev, n->values.nrows, n->noutputs);
         for (uint32_t i = 0; i < n->values.nrows; i++) {

@@ -15,6 +15,8 @@ typedef struct JoinRandom {
     const TqpNode *lefts[8]; /* of the dependent joins around, the nearest last */
     uint32_t nlefts;
     bool correlate; /* may `outer` occur here? */
+    const TqpNode *defined[2];
+    uint32_t ndefined;
 } JoinRandom;
 
 static inline const TqpExpr *join_random_column(JoinRandom *j, TqpType t, uint32_t n,
@@ -173,6 +175,10 @@ static inline const TqpNode *join_random_values(JoinRandom *j) {
 static inline const TqpNode *join_random_node(JoinRandom *j, int depth) {
     uint32_t pick = ir_random(&j->r, 14);
     const TqpNode *in;
+    if (depth <= 0 && j->ndefined > 0 && ir_random(&j->r, 3) == 0) {
+        uint32_t number = ir_random(&j->r, j->ndefined);
+        return tqp_ir_shared(j->r.a, number, j->defined[number]);
+    }
     if (depth <= 0)
         return ir_random(&j->r, 8) ? join_random_scan(j) : join_random_values(j);
     if (pick < 6)
@@ -190,6 +196,19 @@ static inline const TqpNode *join_random_node(JoinRandom *j, int depth) {
         return tqp_ir_sort(j->r.a, in, 1, &key);
     }
     return tqp_ir_filter(j->r.a, in, join_random_pred(j, in->noutputs, in->types, 2));
+}
+
+/* Every other one with definitions around, the second of which may read the first. */
+static inline const TqpNode *join_random_graph(JoinRandom *j, int depth) {
+    uint32_t n = ir_random(&j->r, 2) * (1 + ir_random(&j->r, 2));
+    while (j->ndefined < n) {
+        const TqpNode *defined = join_random_node(j, depth > 2 ? 2 : depth);
+        j->defined[j->ndefined++] = defined;
+    }
+    const TqpNode *node = join_random_node(j, depth);
+    while (n-- > 0)
+        node = tqp_ir_with(j->r.a, n, j->defined[n], node);
+    return node;
 }
 
 #endif

@@ -15,6 +15,8 @@ static bool is_unique(const IrTable *t, TqpType type, uint32_t column) {
     return true;
 }
 
+static const TqpNode *defined; /* what SHARED 0 is in this case, or NULL */
+
 /* A relation, perhaps that of an earlier scan, and the unique columns that it happens to have. */
 static const TqpNode *random_scan(Case *c) {
     TqpUnique uniques[MAX_COLUMNS];
@@ -41,6 +43,8 @@ static const TqpNode *random_join(Case *c, int depth) {
 }
 
 static const TqpNode *random_leaf(Case *c) {
+    if (defined != NULL && ir_random(&c->random, 3) == 0)
+        return tqp_ir_shared(&c->arena, 0, defined);
     if (c->nscans < MAX_SCANS && ir_random(&c->random, 6))
         return random_scan(c);
     return ir_random_values(&c->random);
@@ -101,7 +105,12 @@ static void run_seed(uint64_t seed, Tally *tally) {
     Case c = {.random = {.state = seed, .evaluable = true}, .may_spare = true};
     c.random.a = &c.arena;
     c.max_rows = seed % 4 ? 7 : 20;
-    c.plan = random_tree(&c, 1 + (int)(seed % 3));
+    defined = NULL;
+    const TqpNode *definition = seed % 3 == 0 ? random_tree(&c, 1) : NULL;
+    defined = definition;
+    c.plan = random_tree(&c, 1 + (int)(seed % 3) + (definition != NULL));
+    if (definition != NULL)
+        c.plan = tqp_ir_with(&c.arena, 0, definition, c.plan);
     run_case(&c, seed, tally);
 }
 

@@ -36,6 +36,22 @@ static const char *const queries[] = {
     "1 "
     "i64) desc nulls_last) (project ((col 1 i32) (col 6 i64)) " SCAN ")))",
     "(aggregate ((col 7 f32) (col 0 i32)) ((sum (col 6 i64))) " SCAN ")",
+    /* read by a probe and by a map; its strings too */
+    "(with 0 (project ((col 0 i32) (col 1 i32) (col 4 text)) (filter (gt (col 1 i32) (const 9000 "
+    "i32)) " SCAN ")) (aggregate ((col 2 text)) ((count_star) (min (col 1 i32))) (join semi (and "
+    "(eq (col 0 i32) (col 3 i32)) (ne (col 1 i32) (col 4 i32))) (shared 0) (filter (ne (col 2 "
+    "text) (const \"ac\" text)) (shared 0)))))",
+    "(with 0 (aggregate ((col 3 text) (col 0 i32)) ((sum (col 6 i64)) (count_star)) " SCAN ") "
+    "(with 1 (filter (gt (col 3 i64) (const 2 i64)) (shared 0)) (append (project ((col 0 text) "
+    "(col 7 i64)) (join left (eq (col 1 i32) (col 5 i32)) (filter (lt (col 1 i32) (const 3 i32)) "
+    "(shared 0)) (shared 1))) (project ((col 0 text) (col 3 i64)) (shared 1)))))",
+    /* nothing of it is read but its rows */
+    "(with 7 (project () (filter (gt (col 1 i32) (const 9900 i32)) " SCAN ")) (aggregate () "
+    "((count_star)) (append (shared 7) (shared 7))))",
+    "(with 0 (limit (const 9 i64) _ (sort ((col 6 i64) asc nulls_last) ((col 1 i32) desc "
+    "nulls_last) " SCAN ")) (with 1 (sort ((col 0 i64) desc nulls_last) (aggregate ((col 6 i64)) "
+    "((count_star)) (shared 0))) (aggregate () ((count_star) (sum (col 1 i64))) (join full (eq "
+    "(col 0 i64) (col 2 i64)) (shared 1) (filter (gt (col 1 i64) (const 1 i64)) (shared 1))))))",
 };
 
 static TqpStatus run(const char *text, const Data *data, const TqpBackend *backend, int threads,

@@ -124,6 +124,12 @@ static void messages(void) {
     refuses("(aggregate () ((count_star (col 0 i32))) (scan 0 \"t\"))",
             "at byte 16: count_star: takes no argument");
     refuses("(aggregate () ((count)) (scan 0 \"t\"))", "at byte 16: count: needs an argument");
+    refuses("(shared 0)", "at byte 8: no with 0 is around");
+    refuses("(with 0 (shared 0) (scan 0 \"t\"))", "at byte 16: no with 0 is around");
+    refuses("(with 0 (scan 0 \"t\") (with 0 (scan 0 \"t\") (shared 0)))", "two withs of number 0");
+    refuses("(append (with 0 (scan 0 \"t\") (shared 0)) (scan 0 \"t\"))",
+            "with 0 is not at the root");
+    refuses("(with 0 (with 1 (scan 0 \"t\") (shared 1)) (shared 0))", "with 1 is not at the root");
     refuses_expr("(col 9 i32)", "col 9: the input has 6 columns");
     refuses_expr("(col 1 num(3))", "col 1 is num(2), not num(3)");
     refuses_expr("(const 2147483648 i32)", "constant is out of the range of i32");
@@ -226,6 +232,39 @@ static void trees(void) {
         "project case when x is distinct from 0.1 then '1999-12-31 23:59:59.999999' else "
         "'infinity' end, (- x)::i32, '01:02:03.000001', extract('year', '0002-12-17 BC')\n"
         "  scan t (x f64)\n");
+    tree_of(
+        "(with 2 (filter (gt (col 0 i32) (const 1 i32)) (scan 0 \"t\" (\"a\" i32) (\"b\" i32))) "
+        "(with 0 (project ((col 1 i32)) (shared 2)) (join semi (eq (col 1 i32) (col 2 i32)) "
+        "(shared 2) (shared 0))))",
+        "with 2\n"
+        "  filter a > 1\n"
+        "    scan t (a i32, b i32)\n"
+        "with 0\n"
+        "  project b\n"
+        "    shared 2 (a, b)\n"
+        "semi join on b = b\n"
+        "  shared 2 (a, b)\n"
+        "  shared 0 (b)\n");
+}
+
+/* What the parser cannot make: a reader and a definition that do not agree. */
+static void shared_nodes(void) {
+    TqpArena a = {0};
+    TqpError err = {0};
+    const TqpNode *narrow, *wide;
+    CHECK(tqp_ir_parse(&a, "(scan 0 \"t\" (\"a\" i32))", &narrow, &err) == TQP_OK);
+    CHECK(tqp_ir_parse(&a, "(scan 0 \"t\" (\"a\" i32) (\"b\" i32))", &wide, &err) == TQP_OK);
+    const TqpNode *shared = tqp_ir_shared(&a, 3, narrow);
+    CHECK(tqp_ir_check(tqp_ir_with(&a, 3, narrow, shared), &err) == TQP_OK);
+    CHECK(tqp_ir_check(tqp_ir_with(&a, 3, wide, shared), &err) == TQP_INVALID);
+    CHECK_STR(err.message, "shared 3: 1 and 2 columns");
+    CHECK(tqp_ir_check(tqp_ir_with(&a, 4, narrow, shared), &err) == TQP_INVALID);
+    CHECK_STR(err.message, "shared 3 is not defined");
+    CHECK(tqp_ir_check(shared, &err) == TQP_INVALID);
+    CHECK(!tqp_ir_node_equal(tqp_ir_with(&a, 3, narrow, shared), tqp_ir_with(&a, 3, wide, shared)));
+    CHECK(!tqp_ir_node_equal(shared, tqp_ir_shared(&a, 2, narrow)));
+    CHECK(tqp_ir_with(&a, 0, NULL, shared) == NULL && tqp_ir_shared(&a, 0, NULL) == NULL);
+    tqp_arena_free(&a);
 }
 
 static bool raises(const char *expr) {
@@ -316,6 +355,7 @@ int main(void) {
     messages();
     nesting();
     trees();
+    shared_nodes();
     raising();
     document(doc != NULL ? doc : "doc/ir.md");
     return check_report("ir");

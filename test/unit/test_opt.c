@@ -246,6 +246,34 @@ static void pruning_more(void) {
          "(project () (aggregate () ((sum (col 0 i32) i64)) (scan 0 \"t\" (\"i\" i32))))");
 }
 
+static void shared_nodes(void) {
+    /* what one reader filters the other may read */
+    PLAN(NULL,
+         "(with 0 (project (" I " " J " " N ") (filter " B " " T ")) (append (project ((col 0 "
+         "i32)) (filter (lt (col 1 i32) " C("5") ") (shared 0))) (project ((col 0 i32)) (shared "
+                                                 "0))))",
+         "(with 0 (project ((col 0 i32) (col 1 i32)) (filter (col 2 bool) (scan 0 \"t\" (\"i\" "
+         "i32) (\"j\" i32) (\"b\" bool)))) (append (project ((col 0 i32)) (filter (lt (col 1 "
+         "i32) " C("5") ") (shared 0))) (project ((col 0 i32)) (shared 0))))");
+    /* columns that only a definition reads, and one of which none is read */
+    PLAN(NULL,
+         "(with 3 (project (" I " " J " " N " " D ") " T ") (with 1 (aggregate ((col 2 num(2))) "
+         "((count_star i64) (max (col 3 date) date)) (shared 3)) (filter (gt (col 1 i64) (const 1 "
+         "i64)) (project ((col 0 num(2)) (col 1 i64)) (shared 1)))))",
+         "(with 3 (scan 0 \"t\" (\"n\" num(2))) (with 1 (aggregate ((col 0 num(2))) ((count_star "
+         "i64)) (shared 3)) (filter (gt (col 1 i64) (const 1 i64)) (shared 1))))");
+    PLAN(NULL,
+         "(with 0 (limit (const 3 i64) _ " T ") (aggregate () ((count_star i64)) (shared 0)))",
+         "(with 0 (limit (const 3 i64) _ (scan 0 \"t\")) (aggregate () ((count_star i64)) (shared "
+         "0)))");
+    /* what is unique there is unique here: a scalar subquery finds at most one row */
+    PLAN(PRUNE_OFF,
+         "(with 0 (aggregate (" I ") ((count_star i64)) " T ") (join single (eq (col 0 i32) (col 2 "
+         "i32)) (shared 0) (shared 0)))",
+         "(with 0 (aggregate (" I ") ((count_star i64)) " T ") (join left (eq (col 0 i32) (col 2 "
+         "i32)) (shared 0) (shared 0)))");
+}
+
 static void traced(const char *pass, const TqpNode *node, void *arg) {
     TqpString *log = arg;
     tqp_string_printf(log, "%s%s", log->len ? " " : "", pass);
@@ -398,6 +426,7 @@ int main(void) {
     pushdown();
     pruning();
     pruning_more();
+    shared_nodes();
     driver();
     random_plans();
     memory_limits();

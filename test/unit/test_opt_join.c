@@ -79,7 +79,7 @@ static void random_graph(uint64_t seed, const char *disabled, Outcome *outcome) 
     TqpArena a = {0};
     TqpError err = {0};
     JoinRandom j = {.r = {.state = seed * 7919, .a = &a}};
-    const TqpNode *node = join_random_node(&j, 2 + (int)(seed % 4)), *out = NULL;
+    const TqpNode *node = join_random_graph(&j, 2 + (int)(seed % 4)), *out = NULL;
     TqpScanColumns columns[JOIN_RELATIONS];
     TqpOptOptions options = {
         .disabled = disabled, .nrelations = JOIN_RELATIONS, .scan_columns = columns};
@@ -149,7 +149,7 @@ static void memory_limits(void) {
     TqpError err = {0};
     for (uint64_t seed = 1; seed <= 12; seed++) {
         JoinRandom j = {.r = {.state = seed * 104729, .a = &a}};
-        const TqpNode *node = join_random_node(&j, 5), *out;
+        const TqpNode *node = join_random_graph(&j, 5), *out;
         TqpStatus status = TQP_MEMORY_LIMIT;
         for (int64_t limit = 1; limit < (1 << 26) && status == TQP_MEMORY_LIMIT;
              limit += limit / 4 + 4096) {

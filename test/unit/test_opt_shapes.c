@@ -85,13 +85,15 @@ static void correlated(void) {
          "i32))) " LINEITEM_(
              "8") "))(filter (and (eq (col 0 i64) (outer 0 0 i64)) (ne (col 1 i32) (outer 0 1 "
                   "i32)) (gt (col 3 num(2)) (const 1 num(2)))) " LINEITEM_("9") "))))",
+         "(with 0 (join inner (eq (col 1 i32) (col 2 i32)) (scan 5 \"lineitem\" (\"l_orderkey\" "
+         "i64) (\"l_suppkey\" i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (unique 0))) "
          "(aggregate ((col 0 i32)) ((count_star i64)) (project ((col 2 i32)) (join anti (and (eq "
          "(col 3 i64) (col 0 i64)) (ne (col 4 i32) (col 1 i32))) (join semi (and (eq (col 3 i64) "
-         "(col 0 i64)) (ne (col 4 i32) (col 1 i32))) (join inner (eq (col 1 i32) (col 2 i32)) "
-         "(scan 5 \"lineitem\" (\"l_orderkey\" i64) (\"l_suppkey\" i32)) (scan 1 \"supplier\" "
-         "(\"s_suppkey\" i32) (unique 0))) (scan 8 \"lineitem\" (\"l_orderkey\" i64) "
-         "(\"l_suppkey\" i32))) (filter (gt (col 2 num(2)) (const 1 num(2))) (scan 9 \"lineitem\" "
-         "(\"l_orderkey\" i64) (\"l_suppkey\" i32) (\"l_quantity\" num(2)))))))");
+         "(col 0 i64)) (ne (col 4 i32) (col 1 i32))) (shared 0) (join semi (eq (col 0 i64) (col 2 "
+         "i64)) (scan 8 \"lineitem\" (\"l_orderkey\" i64) (\"l_suppkey\" i32)) (shared 0))) (join "
+         "semi (eq (col 0 i64) (col 3 i64)) (filter (gt (col 2 num(2)) (const 1 num(2))) (scan 9 "
+         "\"lineitem\" (\"l_orderkey\" i64) (\"l_suppkey\" i32) (\"l_quantity\" num(2)))) (shared "
+         "0))))))");
     /* Q20: IN of a subquery that has a correlated sum */
     PLAN("(filter (col 2 bool) (dependent mark (eq (col 0 i32) (col 2 i32)) " SUPPLIER_
          "(project ((col 1 i32)) (filter (and (col 3 bool) (gt (col 2 num(2)) (col 4 "
