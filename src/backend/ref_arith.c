@@ -268,15 +268,40 @@ void tqp_ref_TO_U32(TqpLane lane, const TqpKernelArgs *args) {
     convert(lane, args, TQP_LANE_U32);
 }
 
+/* x + imm[0], wrapped; imm[1] where that is not within 0 .. imm[1] - 1. */
+static TqpInt128 place(TqpLane lane, const TqpKernelArgs *args, uint32_t i) {
+    TqpInt128 limit = args->imm[1].i, x = tqp_ref_get(lane, args->in[0], i).i, at;
+    if (lane == TQP_LANE_I128)
+        at = (TqpInt128)((TqpUint128)x + (TqpUint128)args->imm[0].w);
+    else
+        at = (int64_t)(uint64_t)(x + args->imm[0].i);
+    return at < 0 || at >= limit ? limit : at;
+}
+
 void tqp_ref_INDEX(TqpLane lane, const TqpKernelArgs *args) {
-    TqpInt128 limit = args->imm[1].i;
+    for (uint32_t i = 0; i < args->n; i++)
+        tqp_ref_put(TQP_LANE_U32, args->out, i, tqp_ref_int(place(lane, args, i)));
+}
+
+void tqp_ref_MEMBER(TqpLane lane, const TqpKernelArgs *args) {
+    tqp_ref_clear_mask(args->out, args->n);
     for (uint32_t i = 0; i < args->n; i++) {
-        TqpInt128 x = tqp_ref_get(lane, args->in[0], i).i, at;
-        if (lane == TQP_LANE_I128)
-            at = (TqpInt128)((TqpUint128)x + (TqpUint128)args->imm[0].w);
-        else
-            at = (int64_t)(uint64_t)(x + args->imm[0].i);
-        tqp_ref_put(TQP_LANE_U32, args->out, i, tqp_ref_int(at < 0 || at >= limit ? limit : at));
+        TqpInt128 at = place(lane, args, i);
+        bool in = at < args->imm[1].i && tqp_ref_get(TQP_LANE_MASK, args->aux, (uint32_t)at).i != 0;
+        tqp_ref_put(TQP_LANE_MASK, args->out, i, tqp_ref_int(in));
+    }
+}
+
+void tqp_ref_RANK(TqpLane lane, const TqpKernelArgs *args) {
+    const TqpRanks *ranks = args->aux;
+    for (uint32_t i = 0; i < args->n; i++) {
+        TqpInt128 at = place(lane, args, i), rank = args->imm[2].i;
+        if (at < args->imm[1].i && tqp_ref_get(TQP_LANE_MASK, ranks->bits, (uint32_t)at).i != 0) {
+            rank = ranks->before[at / 64];
+            for (uint32_t k = (uint32_t)(at / 64 * 64); k < at; k++)
+                rank += tqp_ref_get(TQP_LANE_MASK, ranks->bits, k).i;
+        }
+        tqp_ref_put(TQP_LANE_U32, args->out, i, tqp_ref_int(rank));
     }
 }
 

@@ -92,6 +92,12 @@ typedef struct TqpSumPass {
     const TqpAhead *ahead;
 } TqpSumPass;
 
+/* A set of places, and how many of them come before each word of 64. */
+typedef struct TqpRanks {
+    const uint64_t *bits;
+    const uint32_t *before;
+} TqpRanks;
+
 #define TQP_FLAG_OVERFLOW    1u
 #define TQP_FLAG_DIV_BY_ZERO 2u
 

@@ -76,6 +76,14 @@ void views_init(void);
 void views_free(void);
 size_t value_bytes(TqpLane lane, uint32_t n); /* MASK: words */
 
+/* shapes_set.c */
+void prepare_index(Case *c);
+void prepare_table(Case *c);
+void prepare_set(Case *c);
+void restrict_to_set(Case *c, int k, TqpLane lane, void *values);
+void prepare_member(Case *c);
+void prepare_rank(Case *c);
+
 int bench_main(const char *only);
 
 #endif

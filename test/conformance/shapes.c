@@ -54,80 +54,6 @@ static void prepare_base(Case *c) {
     c->args.imm[0].i = random_below(&c->random, 1000000);
 }
 
-/* About as many rows inside as outside: the array begins at one of the values. */
-static void prepare_index(Case *c) {
-    static const int64_t limits[] = {0, 1, 100, 70000, UINT32_MAX - 2};
-    c->args.imm[0] = scalar_random(c, c->lane);
-    if (c->lane == TQP_LANE_I128)
-        c->args.imm[0].w = (TqpInt128)(0 - (TqpUint128)c->args.imm[0].w);
-    else
-        c->args.imm[0].i = (int64_t)(0 - (uint64_t)c->args.imm[0].i);
-    c->args.imm[1].i = limits[random_below(&c->random, 5)];
-}
-
-/* ---- tables and sets ---- */
-
-static void prepare_table(Case *c) {
-    static const uint32_t counts[] = {1, 2, 7, 16, 17, 33, 64, 65, 100, 128, 200, 256, 300, 5000};
-    uint32_t last = c->lane == TQP_LANE_U8 ? 12 : 14;
-    TqpLane lane = (TqpLane)shape_of(c->op)->out;
-    uint32_t count = counts[random_below(&c->random, last)];
-    char *table = case_own(c, malloc(value_bytes(lane, count)));
-    for (uint32_t k = 0; lane != TQP_LANE_MASK && k < count; k++)
-        value_random(c, lane, table + value_bytes(lane, k));
-    for (uint32_t w = 0; lane == TQP_LANE_MASK && w < tqp_bitmap_words(count); w++)
-        ((uint64_t *)table)[w] = random_u64(&c->random);
-    c->args.aux = table;
-    c->args.aux_count = count;
-}
-
-static int order_i64(const void *a, const void *b) {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int order_i128(const void *a, const void *b) {
-    TqpInt128 x = *(const TqpInt128 *)a, y = *(const TqpInt128 *)b;
-    return (x > y) - (x < y);
-}
-
-static int order_view(const void *a, const void *b) {
-    const TqpView *x = a, *y = b;
-    uint32_t common = x->len < y->len ? x->len : y->len;
-    int order = common > 0 ? memcmp(x->data, y->data, common) : 0;
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
-}
-
-static void prepare_set(Case *c) {
-    int (*order)(const void *, const void *) = c->lane == TQP_LANE_I64    ? order_i64
-                                               : c->lane == TQP_LANE_I128 ? order_i128
-                                                                          : order_view;
-    uint32_t count = random_below(&c->random, 2) ? random_below(&c->random, 9)
-                                                 : random_below(&c->random, 60),
-             kept = 0;
-    size_t bytes = tqp_lane_bytes(c->lane);
-    char *set = case_own(c, aligned_alloc(64, (count * bytes + 64) & ~(size_t)63));
-    for (uint32_t k = 0; k < count; k++)
-        value_random(c, c->lane, set + k * bytes);
-    qsort(set, count, bytes, order);
-    for (uint32_t k = 0; k < count; k++)
-        if (kept == 0 || order(set + (kept - 1) * bytes, set + k * bytes) != 0)
-            memmove(set + kept++ * bytes, set + k * bytes, bytes);
-    c->args.aux = set;
-    c->args.aux_count = kept;
-}
-
-/* Half of the values are members. */
-static void restrict_to_set(Case *c, int k, TqpLane lane, void *values) {
-    (void)k;
-    size_t bytes = tqp_lane_bytes(lane);
-    for (uint32_t i = 0; i < c->n && c->args.aux_count > 0; i++)
-        if (random_below(&c->random, 2))
-            memcpy((char *)values + i * bytes,
-                   (const char *)c->args.aux + random_below(&c->random, c->args.aux_count) * bytes,
-                   bytes);
-}
-
 static void prepare_gather(Case *c) {
     c->source_rows = 1 + random_below(&c->random, 3 * c->n + 10);
 }
@@ -511,6 +437,9 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 2, prepare_shift, restrict_to_target},
     [TQP_STEP_INDEX] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_index, NULL},
+    [TQP_STEP_MEMBER] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 6, prepare_member, NULL},
+    [TQP_STEP_RANK] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_rank, NULL},
     [TQP_STEP_TO_I64] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
     [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE},

@@ -1,4 +1,5 @@
 /* Conversions between lanes; the sum with imm[0].i is proved to fit the target. */
+#include "backend/cpu/place.h"
 #include "backend/cpu/vec.h"
 
 #include <math.h>
@@ -40,22 +41,6 @@ typedef TqpUint128 WrapI128;
 #undef TO
 #undef EXPR
 #undef IMM
-
-/* Both immediates of INDEX. */
-typedef struct IndexImm {
-    uint64_t add, limit;
-} IndexImm;
-typedef struct WideIndexImm {
-    TqpUint128 add, limit;
-} WideIndexImm;
-
-static inline IndexImm index_imm(const TqpKernelArgs *args) {
-    return (IndexImm){(uint64_t)args->imm[0].i, (uint64_t)args->imm[1].i};
-}
-
-static inline WideIndexImm wide_index_imm(const TqpKernelArgs *args) {
-    return (WideIndexImm){(TqpUint128)args->imm[0].w, (TqpUint128)args->imm[1].i};
-}
 
 #define OP   INDEX
 #define TO   U32

@@ -1,8 +1,12 @@
 /* Lookup tensors indexed by codes, membership in sorted sets. */
+#include "backend/cpu/place.h"
 #include "backend/cpu/vec.h"
 
 #if ISA_AVX2
 #include "backend/cpu/lut_bytes.h"
+#endif
+#if ISA_AVX512
+#include "backend/cpu/member_avx512.h"
 #endif
 
 #define TEMPLATE "backend/cpu/lut_mask.inc"
@@ -94,4 +98,28 @@ INLINE bool set_eq_VIEW(TqpView a, TqpView b) {
 #include TEMPLATE
 #undef LANE
 #undef OP
+#undef TEMPLATE
+
+#define TEMPLATE "backend/cpu/member.inc"
+#define IMM      IndexImm
+#define IMMS     index_imm
+#define UINT     uint64_t
+#include "backend/cpu/each_code.inc"
+#define LANE I64
+#include TEMPLATE
+#undef LANE
+#undef IMM
+#undef IMMS
+#undef UINT
+#define IMM  WideIndexImm
+#define IMMS wide_index_imm
+#define UINT TqpUint128
+#define WIDE
+#define LANE I128
+#include TEMPLATE
+#undef LANE
+#undef WIDE
+#undef IMM
+#undef IMMS
+#undef UINT
 #undef TEMPLATE
