@@ -1,35 +1,11 @@
-/* Making the map of a build: numbers of its keys, densely or by hash. */
+/* Making a build, and the numbers of keys by hash. */
 #include "exec/map.h"
 
 #include <string.h>
 
-#include "exec/memory.h"
 #include "exec/run.h"
 
-#define CHUNK_ROWS      16384u /* rows that a worker claims; a multiple of 64 */
-#define ROWS_PER_WORKER 65536u
-
-/* One DENSE map while its rows are numbered; several workers take chunks of rows. */
-typedef struct Numbering {
-    TqpRun *run;
-    TqpBuild *build;
-    const TqpColumn *key;
-    uint32_t *numbers; /* of all rows, or NULL: only bits or first are wanted */
-    _Atomic uint64_t next;
-    _Atomic bool null_key;
-} Numbering;
-
-void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpLane lane, int64_t bias,
-                     const void *values, uint32_t n, uint32_t *numbers) {
-    TqpInt128 add = (TqpInt128)bias - build->map->lo;
-    TqpKernelArgs args = {.n = n, .out = numbers, .in = {values, NULL, NULL}};
-    if (lane == TQP_LANE_I128)
-        args.imm[0].w = add;
-    else
-        args.imm[0].i = (int64_t)add;
-    args.imm[1].i = build->none;
-    backend->kernels[TQP_STEP_INDEX][lane](&args);
-}
+#define STOP_ROWS 16384u /* between two questions whether to stop; a multiple of TQP_KEY_BATCH */
 
 TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map, TqpSlot *slots) {
     for (uint32_t k = 0; k < map->nkeys; k++) {
@@ -39,116 +15,10 @@ TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *ma
     return tqp_key_plan(plan, arena, map->nkeys, slots, false);
 }
 
-/* ---- dense ---- */
-
 static bool has_no_key(const TqpColumn *key, uint64_t row) {
     const uint8_t *valid = key->valid.data;
     return valid != NULL && !valid[row];
 }
-
-static void place_nulls(Numbering *job, uint64_t from, uint32_t n, uint32_t *numbers) {
-    const TqpBuild *build = job->build;
-    uint32_t null = build->map->null_safe[0] ? tqp_build_null_number(build) : build->none;
-    bool found = false;
-    for (uint32_t i = 0; job->key->valid.data != NULL && i < n; i++)
-        if (has_no_key(job->key, from + i)) {
-            numbers[i] = null;
-            found = true;
-        }
-    if (found)
-        atomic_store_explicit(&job->null_key, true, memory_order_relaxed);
-}
-
-/* Several workers set bits: most words of a clustered key are read rather than written. */
-static void set_bits(const TqpBuild *build, const uint32_t *numbers, uint32_t n) {
-    uint64_t *bits = build->bits.data;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t bit = UINT64_C(1) << (numbers[i] & 63), *word = &bits[numbers[i] >> 6];
-        if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0 && numbers[i] != build->none)
-            __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
-    }
-}
-
-/* Keys are proved unique: no two workers write the same place but that of `none`, left out. */
-static void set_first(const TqpBuild *build, const uint32_t *numbers, uint64_t from, uint32_t n) {
-    uint32_t *first = build->first.data;
-    for (uint32_t i = 0; i < n; i++)
-        if (numbers[i] != build->none)
-            first[numbers[i]] = (uint32_t)(from + i);
-}
-
-static TqpStatus number_rows(TqpTeam *team, int worker, void *arg) {
-    Numbering *job = arg;
-    const TqpBuild *build = job->build;
-    uint32_t own[CHUNK_ROWS];
-    size_t width = tqp_column_width(job->key->slot.lane);
-    while (!tqp_team_should_stop(team, worker)) {
-        uint64_t from = atomic_fetch_add(&job->next, CHUNK_ROWS);
-        if (from >= build->nrows)
-            break;
-        uint32_t n = build->nrows - (uint32_t)from;
-        n = n < CHUNK_ROWS ? n : CHUNK_ROWS;
-        uint32_t *numbers = job->numbers != NULL ? job->numbers + from : own;
-        tqp_build_index(build, job->run->query->backend, job->key->slot.lane, job->key->slot.bias,
-                        (const char *)job->key->values.data + from * width, n, numbers);
-        place_nulls(job, from, n, numbers);
-        if (build->bits.data != NULL)
-            set_bits(build, numbers, n);
-        else if (job->numbers == NULL)
-            set_first(build, numbers, from, n);
-    }
-    return TQP_OK;
-}
-
-static TqpStatus fill_first(TqpBuild *build, TqpRun *run) {
-    size_t bytes = (size_t)build->nnumbers * sizeof(uint32_t);
-    TQP_TRY(tqp_buffer_alloc(&build->first, run->query->broker, bytes));
-    return tqp_build_no_rows(build, &run->leader);
-}
-
-/* Narrow lanes count modulo 2^64: right while the array lies within the values of int64. */
-bool tqp_build_is_dense_sound(const TqpMap *map, const TqpSlot *key) {
-    TqpInt128 span = (TqpInt128)map->span;
-    if (map->nkeys != 1 || key->lane == TQP_LANE_MASK || key->lane == TQP_LANE_VIEW ||
-        tqp_type_class(key->type.kind) == TQP_CLASS_FLOAT)
-        return false;
-    return key->lane == TQP_LANE_I128 ||
-           (map->lo >= INT64_MIN && map->lo <= INT64_MAX && map->lo + span - 1 <= INT64_MAX);
-}
-
-static TqpStatus number_dense(TqpBuild *build, TqpRun *run) {
-    const TqpMap *map = build->map;
-    Numbering job = {.run = run, .build = build, .key = &build->columns[map->columns[0]]};
-    if (!tqp_build_is_dense_sound(map, &job.key->slot))
-        return TQP_INVALID;
-    if (map->span > UINT32_MAX - 8)
-        return TQP_UNSUPPORTED;
-    build->none = (uint32_t)map->span;
-    build->nnumbers = build->none + 2;
-    TqpBuffer numbers = {0};
-    TqpBroker *broker = run->query->broker;
-    if (map->exists_only) {
-        size_t bytes = (size_t)(build->nnumbers / 64 + 1) * 8;
-        TQP_TRY(tqp_buffer_alloc(&build->bits, broker, bytes));
-        TQP_TRY(tqp_memory_clear(build->bits.data, bytes, &run->leader));
-    } else if (map->unique && !(map->null_safe[0] && job.key->valid.data != NULL)) {
-        build->unique = true;
-        TQP_TRY(fill_first(build, run));
-    } else {
-        TQP_TRY(tqp_buffer_alloc(&numbers, broker, (size_t)build->nrows * 4 + 256));
-        job.numbers = numbers.data;
-    }
-    int workers = (int)(build->nrows / ROWS_PER_WORKER) + 1;
-    workers = workers < run->query->nthreads ? workers : run->query->nthreads;
-    TqpStatus status = tqp_team_run(workers, run->query->poll, number_rows, &job);
-    build->null_key = atomic_load(&job.null_key);
-    if (status == TQP_OK && job.numbers != NULL)
-        status = tqp_build_rows(build, run, job.numbers, build->none);
-    tqp_buffer_free(&numbers);
-    return status;
-}
-
-/* ---- hash ---- */
 
 typedef struct Hashing {
     TqpRun *run;
@@ -171,7 +41,7 @@ static bool is_in_map(Hashing *job, uint64_t row) {
     return in_map;
 }
 
-static TqpStatus hash_batch(Hashing *job, uint64_t from, uint32_t n) {
+static TqpStatus hash_batch(Hashing *job, uint64_t from, uint32_t n, uint32_t *included) {
     TqpBuild *build = job->build;
     uint32_t nwords = build->plan.nwords, kept = 0;
     tqp_key_pack_columns(&build->plan, job->keys, from, n, job->words);
@@ -187,21 +57,46 @@ static TqpStatus hash_batch(Hashing *job, uint64_t from, uint32_t n) {
     TQP_TRY(tqp_key_table_insert(&build->table, job->words, job->hashes, kept, job->found));
     for (uint32_t i = 0; i < kept; i++)
         job->numbers[from + job->rows[i]] = job->found[i];
+    *included += kept;
     return TQP_OK;
 }
 
-static TqpStatus hash_rows(Hashing *job) {
+static TqpStatus hash_rows(Hashing *job, uint32_t *included) {
     TqpBuild *build = job->build;
     for (uint64_t from = 0; from < build->nrows; from += TQP_KEY_BATCH) {
         uint64_t left = build->nrows - from;
-        if ((from & (CHUNK_ROWS - 1)) == 0 && tqp_stop_asked(&job->run->leader))
+        if (from % STOP_ROWS == 0 && tqp_stop_asked(&job->run->leader))
             return TQP_CANCELLED;
-        TQP_TRY(hash_batch(job, from, left < TQP_KEY_BATCH ? (uint32_t)left : TQP_KEY_BATCH));
+        TQP_TRY(
+            hash_batch(job, from, left < TQP_KEY_BATCH ? (uint32_t)left : TQP_KEY_BATCH, included));
     }
     build->none = build->table.nkeys;
-    build->nnumbers = build->none + 1;
-    return build->map->exists_only ? TQP_OK
-                                   : tqp_build_rows(build, job->run, job->numbers, UINT32_MAX);
+    return TQP_OK;
+}
+
+/* Each key's only row, where some rows are in no map. */
+static TqpStatus list_first(TqpBuild *build, TqpRun *run, const uint32_t *numbers) {
+    size_t bytes = ((size_t)build->none + 1) * sizeof(uint32_t);
+    TQP_TRY(tqp_buffer_alloc(&build->first, run->query->broker, bytes));
+    uint32_t *first = build->first.data;
+    for (uint64_t i = 0; i < build->nrows; i++) {
+        if (tqp_stop_at(&run->leader, i))
+            return TQP_CANCELLED;
+        if (numbers[i] != UINT32_MAX)
+            first[numbers[i]] = (uint32_t)i;
+    }
+    first[build->none] = build->nrows;
+    return TQP_OK;
+}
+
+/* Keys are numbered as they come: where no two rows share one, as their rows are. */
+static TqpStatus list_rows(TqpBuild *build, TqpRun *run, const uint32_t *numbers,
+                           uint32_t included) {
+    build->unique = build->none == included;
+    if (build->map->exists_only || (build->unique && included == build->nrows))
+        return TQP_OK;
+    return build->unique ? list_first(build, run, numbers)
+                         : tqp_build_list(build, run, numbers, included);
 }
 
 static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {
@@ -230,8 +125,11 @@ static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {
     TqpBuffer numbers = {0};
     TQP_TRY(tqp_buffer_alloc(&numbers, run->query->broker, (size_t)build->nrows * 4 + 4));
     job->numbers = numbers.data;
-    TqpStatus status = hash_rows(job);
+    uint32_t included = 0;
+    TqpStatus status = hash_rows(job, &included);
     build->table.stop = NULL;
+    if (status == TQP_OK)
+        status = list_rows(build, run, numbers.data, included);
     tqp_buffer_free(&numbers);
     return status == TQP_OK ? tqp_build_filter(build, run) : status;
 }
@@ -275,7 +173,7 @@ TqpStatus tqp_build_make(TqpBuild *build, TqpRun *run, uint64_t nrows, TqpColumn
             return TQP_INVALID;
     switch (sink->map.kind) {
     case TQP_MAP_DENSE:
-        return number_dense(build, run);
+        return tqp_build_dense(build, run);
     case TQP_MAP_HASH:
         return number_hash(build, run);
     default:
@@ -291,6 +189,7 @@ void tqp_build_free(TqpBuild *build) {
     tqp_buffer_free(&build->starts);
     tqp_buffer_free(&build->list);
     tqp_buffer_free(&build->bits);
+    tqp_buffer_free(&build->before);
     tqp_buffer_free(&build->filter.bits);
     tqp_key_table_free(&build->table);
     tqp_arena_free(&build->arena);

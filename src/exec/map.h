@@ -1,9 +1,9 @@
 /*
  * The build side of a join: rows that a COLLECT sink materialised, and the map from keys to them.
  *
- * Every key has a number.  DENSE: its place in the array; HASH: order of insertion; `none` is the
- * number of keys that the build lacks and has no row.  Rows of a number are found in one of two
- * ways:
+ * Every key has a number.  DENSE: how many lesser keys there are; HASH: order of insertion; `none`,
+ * the number of keys, is the number of one that the build lacks and has no row.  Rows of a number
+ * are found in one of two ways:
  *
  *   unique      first[number], or the number itself where `first` is absent; nrows = no row
  *   otherwise   list[starts[number] .. starts[number + 1]), or that interval itself without a list
@@ -36,20 +36,15 @@ typedef struct TqpBuild {
     TqpColumn *columns;
     bool null_key; /* some row has a NULL key */
     bool unique;   /* no key has two rows; never known of a map that is only probed by EXISTS */
-    uint32_t none;
-    uint32_t nnumbers;             /* none included */
+    uint32_t none; /* of DENSE and exists_only: not known */
     TqpBuffer first, starts, list; /* uint32_t */
-    TqpBuffer bits;                /* DENSE and exists_only: a bit per number */
-    TqpKeyPlan plan;               /* HASH */
+    TqpBuffer bits;                /* DENSE: which places have a key */
+    TqpBuffer before; /* DENSE, not exists_only: uint32_t keys before each word of it */
+    TqpKeyPlan plan;  /* HASH */
     TqpKeyTable table;
     TqpBuildFilter filter;
     TqpArena arena; /* descriptors */
 } TqpBuild;
-
-/* Number of a NULL key that is null_safe, in a DENSE map. */
-static inline uint32_t tqp_build_null_number(const TqpBuild *build) {
-    return build->none + 1;
-}
 
 /*
  * Take over the columns of nrows rows (also on failure) and build the sink's map.  By the leader,
@@ -61,9 +56,12 @@ void tqp_build_free(TqpBuild *build);
 
 /* Can keys of this form index the DENSE map? */
 bool tqp_build_is_dense_sound(const TqpMap *map, const TqpSlot *key);
-/* DENSE: numbers of n keys in a register's form; room for n rounded up to 64. */
-void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpLane lane, int64_t bias,
-                     const void *values, uint32_t n, uint32_t *numbers);
+/*
+ * DENSE: INDEX, MEMBER or RANK of n keys in the slot's form (values need not be its register's);
+ * room as the kernel wants it.
+ */
+void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpStepOp op,
+                     const TqpSlot *key, const void *values, uint32_t n, void *out);
 /*
  * HASH: the layout of keys with the build's lanes.  slots: a copy of the keys that the plan keeps
  * pointing to; whether they can be NULL only matters where null_safe.
@@ -71,14 +69,17 @@ void tqp_build_index(const TqpBuild *build, const TqpBackend *backend, TqpLane l
 TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map,
                              TqpSlot *slots) TQP_NODISCARD;
 
+/* map_dense.c: all of a DENSE map. */
+TqpStatus tqp_build_dense(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
+
 /* map_filter.c: the filter of a HASH map, where one pays. */
 TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
-/* map_rows.c: from the numbers of all rows (`excluded`: in no map) to first, or starts and list. */
-TqpStatus tqp_build_rows(TqpBuild *build, struct TqpRun *run, const uint32_t *numbers,
-                         uint32_t excluded) TQP_NODISCARD;
-
-/* first[k] = no row, for all numbers. */
-TqpStatus tqp_build_no_rows(TqpBuild *build, const TqpStop *stop) TQP_NODISCARD;
+/*
+ * map_rows.c: starts and list from the numbers of all rows, of which `included` have a key; the
+ * others have `none` or more.
+ */
+TqpStatus tqp_build_list(TqpBuild *build, struct TqpRun *run, const uint32_t *numbers,
+                         uint32_t included) TQP_NODISCARD;
 
 #endif

@@ -114,15 +114,15 @@ static void leave(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     tile->any = saved->any;
 }
 
-/* Pairs of the row at `next`, at most `most`; then on to the next row. */
-static uint32_t fill_row(TqpProbeState *state, uint32_t *build_rows, uint32_t n, uint32_t most) {
-    uint32_t row = state->rows[state->next++], at = state->begin[row];
-    uint32_t left = state->end[row] - at, take = left < most ? left : most;
-    for (uint32_t k = 0; k < take; k++) {
-        state->pair_rows[n + k] = row;
-        build_rows[n + k] = state->list != NULL ? state->list[at + k] : at + k;
+/* Pairs of the listed row k, at most `most`. */
+static uint32_t fill_row(TqpProbeState *state, uint32_t k, uint32_t *build_rows, uint32_t n,
+                         uint32_t most) {
+    uint32_t at = state->begin[k], left = state->end[k] - at, take = left < most ? left : most;
+    for (uint32_t i = 0; i < take; i++) {
+        state->pair_rows[n + i] = state->rows[k];
+        build_rows[n + i] = state->list != NULL ? state->list[at + i] : at + i;
     }
-    state->begin[row] += take;
+    state->begin[k] += take;
     return take;
 }
 
@@ -132,18 +132,17 @@ static uint32_t fill_row(TqpProbeState *state, uint32_t *build_rows, uint32_t n,
  */
 static uint32_t fill(TqpProbeState *state, uint32_t *build_rows, uint32_t room) {
     uint32_t n = 0;
-    while (n < room && state->next < state->nrows) {
-        uint32_t row = state->rows[state->next];
-        if (state->list != NULL && state->next + AHEAD < state->nrows)
-            __builtin_prefetch(state->list + state->begin[state->rows[state->next + AHEAD]]);
-        if (state->begin[row] == state->end[row]) {
-            state->pair_rows[n] = row;
+    for (uint32_t k; n < room && (k = state->next) < state->nrows;) {
+        if (state->list != NULL && k + AHEAD < state->nrows)
+            __builtin_prefetch(state->list + state->begin[k + AHEAD]);
+        if (state->begin[k] == state->end[k]) {
+            state->pair_rows[n] = state->rows[k];
             build_rows[n++] = state->build->nrows;
             state->next++;
             continue;
         }
-        n += fill_row(state, build_rows, n, room - n);
-        state->next -= state->begin[row] != state->end[row];
+        n += fill_row(state, k, build_rows, n, room - n);
+        state->next += state->begin[k] == state->end[k];
     }
     return n;
 }
@@ -162,15 +161,16 @@ static uint32_t fill_any(TqpProbeState *state, uint32_t *build_rows, uint32_t ro
             state->next = state->nleft = 0;
             state->share = state->share < room / ROUND ? state->share * ROUND : room;
         }
-        uint32_t row = state->rows[state->next];
-        uint32_t most = state->share < room - n ? state->share : room - n;
-        if (tqp_bitmap_get(state->any_true, row)) {
-            state->next++;
+        uint32_t k = state->next++, most = state->share < room - n ? state->share : room - n;
+        if (tqp_bitmap_get(state->any_true, state->rows[k]))
             continue;
+        n += fill_row(state, k, build_rows, n, most);
+        if (state->begin[k] != state->end[k]) {
+            uint32_t to = state->nleft++;
+            state->rows[to] = state->rows[k];
+            state->begin[to] = state->begin[k];
+            state->end[to] = state->end[k];
         }
-        n += fill_row(state, build_rows, n, most);
-        if (state->begin[row] != state->end[row])
-            state->rows[state->nleft++] = row;
     }
     return n;
 }

@@ -1,8 +1,4 @@
-/*
- * Looking up a tile's keys: EXISTS, and pairs as long as no row has two.  Every pass is a loop over
- * the whole tile without branches: rows that do not probe are looked up too, at a safe place, and
- * masked out.
- */
+/* PROBE steps: their states, EXISTS, and pairs as long as no row has two. */
 #include "exec/probe.h"
 
 #include <string.h>
@@ -63,9 +59,7 @@ static TqpStatus init_hash(TqpTile *tile, TqpProbeState *state) {
     size_t key = state->plan.nwords * sizeof(uint64_t);
     state->words = tqp_arena_alloc(arena, tile->backend->tile_rows * key);
     state->hashes = tqp_arena_alloc(arena, TQP_KEY_BATCH * sizeof(uint64_t));
-    state->batch_numbers = tqp_arena_alloc(arena, TQP_KEY_BATCH * sizeof(uint32_t));
-    bool ok = state->words && state->hashes && state->batch_numbers;
-    return ok ? TQP_OK : tqp_exec_arena_status(arena);
+    return state->words && state->hashes ? TQP_OK : tqp_exec_arena_status(arena);
 }
 
 static TqpStatus init_state(TqpTile *tile, uint32_t s) {
@@ -125,165 +119,7 @@ TqpStatus tqp_probe_check(const TqpRun *run) {
     return TQP_OK;
 }
 
-/* ---- numbers of keys ---- */
-
-/* Rows that may match at all: those that probe, with no NULL in a key that must equal something. */
-static void begin_match(const TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
-    const TqpProbe *probe = state->probe;
-    uint32_t words = tqp_bitmap_words(tile->n);
-    const uint64_t *guard = tqp_tile_guard(tile, step->guard, TQP_NO_REG, tile->guard_buf);
-    state->leaves_out = guard != NULL;
-    if (guard != NULL)
-        memcpy(state->match, guard, words * sizeof(uint64_t));
-    else
-        tqp_bitmap_fill(state->match, tile->n);
-    for (uint32_t k = 0; k < probe->nkeys; k++) {
-        if (probe->keys[k].valid == TQP_NO_REG || state->build->map->null_safe[k])
-            continue;
-        const uint64_t *valid = tile->regs[probe->keys[k].valid];
-        for (uint32_t w = 0; w < words; w++)
-            state->match[w] &= valid[w];
-        state->leaves_out = true;
-    }
-}
-
-static void number_dense(const TqpTile *tile, TqpProbeState *state) {
-    const TqpSlot *key = &state->probe->keys[0];
-    tqp_build_index(state->build, tile->backend, key->lane, key->bias, tile->regs[key->reg],
-                    tile->n, state->begin);
-    if (!state->build->map->null_safe[0] || key->valid == TQP_NO_REG)
-        return;
-    const uint64_t *valid = tile->regs[key->valid];
-    for (uint32_t i = 0; i < tile->n; i++)
-        if (!tqp_bitmap_get(valid, i))
-            state->begin[i] = tqp_build_null_number(state->build);
-}
-
-/* The words of a single I64 key are its register. */
-static const uint64_t *key_words(const TqpTile *tile, TqpProbeState *state) {
-    const TqpKeyPart *part = &state->plan.parts[0];
-    if (state->plan.nparts == 1 && part->slot->lane == TQP_LANE_I64 &&
-        part->null_word == TQP_NO_WORD)
-        return tile->regs[part->slot->reg];
-    tqp_key_pack(&state->plan, tile, NULL, state->words);
-    return state->words;
-}
-
-/* match &= the bit of each row's number, of a bitmap over all numbers */
-static void look_up_bits(TqpTile *tile, TqpProbeState *state, const TqpBuffer *bits,
-                         uint32_t nnumbers) {
-    TqpKernelArgs args = {.n = tile->n,
-                          .out = state->other,
-                          .in = {state->begin, NULL, NULL},
-                          .aux = bits->data,
-                          .aux_count = nnumbers};
-    tile->backend->kernels[TQP_STEP_LUT_MASK][TQP_LANE_U32](&args);
-    for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++)
-        state->match[w] &= state->other[w];
-}
-
-/* Rows whose key the filter knows not to be in the build match nothing: they are not hashed. */
-static void apply_filter(TqpTile *tile, TqpProbeState *state) {
-    const TqpBuildFilter *filter = &state->build->filter;
-    const TqpSlot *key = &state->probe->keys[filter->key];
-    TqpKernelArgs args = {
-        .n = tile->n, .out = state->begin, .in = {tile->regs[key->reg], NULL, NULL}};
-    args.imm[0].i = (int64_t)(0 - (uint64_t)filter->lo);
-    args.imm[1].i = filter->span;
-    tile->backend->kernels[TQP_STEP_INDEX][key->lane](&args);
-    look_up_bits(tile, state, &filter->bits, filter->span + 1);
-}
-
-/* Views of rows that do not probe must not be followed: only the others are looked up. */
-static void number_hash(TqpTile *tile, TqpProbeState *state) {
-    uint32_t nwords = state->plan.nwords, n = 0;
-    if (state->build->filter.bits.data != NULL)
-        apply_filter(tile, state);
-    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->rows, state->match,
-                    NULL, NULL, (TqpScalar){.i = 0}, &n);
-    bool all = n == tile->n;
-    const uint64_t *words = all ? key_words(tile, state) : state->words;
-    if (!all)
-        tqp_key_pack_rows(&state->plan, tile, state->rows, n, state->words);
-    for (uint32_t i = 0; !all && i < tile->n; i++)
-        state->begin[i] = state->build->none;
-    for (uint32_t done = 0; done < n; done += TQP_KEY_BATCH) {
-        uint32_t batch = n - done < TQP_KEY_BATCH ? n - done : TQP_KEY_BATCH;
-        const uint32_t *rows = state->rows + done;
-        const uint64_t *keys = words + (size_t)done * nwords;
-        uint32_t *numbers = all ? state->begin + done : state->batch_numbers;
-        tqp_key_hash(&state->plan, keys, batch, state->hashes);
-        tqp_key_table_find(&state->build->table, keys, state->hashes, batch, numbers);
-        for (uint32_t i = 0; !all && i < batch; i++)
-            state->begin[rows[i]] = numbers[i];
-    }
-}
-
-static void gather(TqpTile *tile, uint32_t *out, const uint32_t *from, const uint32_t *rows) {
-    tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, tile->n, out, from, rows, NULL,
-                    (TqpScalar){.i = 0}, NULL);
-}
-
-/* match &= (values != value), or (a != b) */
-static void keep_unequal(TqpTile *tile, TqpProbeState *state, const uint32_t *a, const uint32_t *b,
-                         uint32_t value) {
-    tqp_tile_kernel(tile, b != NULL ? TQP_STEP_NE_RR : TQP_STEP_NE_RI, TQP_LANE_U32, tile->n,
-                    state->other, a, b, NULL, (TqpScalar){.i = value}, NULL);
-    for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++)
-        state->match[w] &= state->other[w];
-}
-
-/* begin[i], end[i]: where the rows of the number begin[i] are. */
-static void find_ranges(TqpTile *tile, TqpProbeState *state) {
-    const TqpBuild *build = state->build;
-    if (build->map->kind == TQP_MAP_ALL) {
-        for (uint32_t i = 0; i < tile->n; i++) {
-            state->begin[i] = 0;
-            state->end[i] = build->nrows;
-        }
-    } else {
-        const uint32_t *starts = build->starts.data;
-        gather(tile, state->end, starts + 1, state->begin);
-        gather(tile, state->begin, starts, state->begin);
-    }
-    keep_unequal(tile, state, state->begin, state->end, 0);
-}
-
-/* begin[i]: the only row of the number begin[i], or nrows. */
-static void find_rows(TqpTile *tile, TqpProbeState *state) {
-    const TqpBuild *build = state->build;
-    if (build->map->kind == TQP_MAP_ALL)
-        memset(state->begin, 0, tile->n * sizeof(uint32_t));
-    else if (build->first.data != NULL)
-        gather(tile, state->begin, build->first.data, state->begin);
-    keep_unequal(tile, state, state->begin, NULL, build->nrows);
-}
-
-static void find_numbers(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
-    begin_match(tile, step, state);
-    if (state->build->map->kind == TQP_MAP_DENSE)
-        number_dense(tile, state);
-    else if (state->build->map->kind == TQP_MAP_HASH)
-        number_hash(tile, state);
-}
-
 /* ---- EXISTS ---- */
-
-static void find_matches(TqpTile *tile, TqpProbeState *state) {
-    const TqpBuild *build = state->build;
-    if (build->map->kind == TQP_MAP_ALL && build->nrows == 0)
-        memset(state->match, 0, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
-    if (build->map->kind == TQP_MAP_HASH)
-        keep_unequal(tile, state, state->begin, NULL, build->none);
-    if (build->map->kind != TQP_MAP_DENSE)
-        return;
-    if (build->bits.data != NULL)
-        look_up_bits(tile, state, &build->bits, build->nnumbers);
-    else if (build->unique)
-        find_rows(tile, state);
-    else
-        find_ranges(tile, state);
-}
 
 /* Results go through memory of the state: out may be the register of a key's validity. */
 static void set_mask(TqpTile *tile, uint16_t reg, const uint64_t *mask) {
@@ -295,7 +131,6 @@ static void set_mask(TqpTile *tile, uint16_t reg, const uint64_t *mask) {
 
 static void exists(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     const TqpBuild *build = state->build;
-    find_matches(tile, state);
     if (step->out2 != TQP_NO_REG) {
         const TqpProbe *probe = state->probe;
         const uint64_t *valid = NULL;
@@ -313,94 +148,119 @@ static void exists(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
 
 /* ---- pairs ---- */
 
-/* Rows that were looked up and masked out may have found something. */
-static void clear_rows(const TqpTile *tile, TqpProbeState *state) {
-    uint32_t words = tqp_bitmap_words(tile->n);
-    for (uint32_t w = 0; w < words; w++) {
-        uint64_t bits = w + 1 == words ? tqp_bitmap_tail(tile->n) : ~UINT64_C(0);
-        for (bits &= ~state->match[w]; bits != 0; bits &= bits - 1)
-            state->begin[64 * w + (uint32_t)__builtin_ctzll(bits)] = state->build->nrows;
-    }
+static void gather(TqpTile *tile, const TqpProbeState *state, uint32_t *out, const uint32_t *from,
+                   const uint32_t *rows) {
+    tqp_tile_kernel(tile, TQP_STEP_GATHER, TQP_LANE_U32, state->nrows, out, from, rows, NULL,
+                    (TqpScalar){.i = 0}, NULL);
 }
 
-/* Every row has one match (begin) or none: the tile stays, its selection shrinks. */
-static void keep_matches(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
-    if (state->leaves_out)
-        clear_rows(tile, state);
-    if (step->out != TQP_NO_REG) {
-        memcpy(tile->bufs[step->out], state->begin, tile->n * sizeof(uint32_t));
-        tile->regs[step->out] = tile->bufs[step->out];
-    }
-    if (state->probe->outer)
-        set_mask(tile, step->out2, state->match);
-    else
-        tqp_tile_filter(tile, step, state->match, step->out);
+/* begin[k]: the only row of the number begin[k]. */
+static void find_rows(TqpTile *tile, TqpProbeState *state) {
+    const TqpBuild *build = state->build;
+    if (build->map->kind == TQP_MAP_ALL)
+        memset(state->begin, 0, state->nrows * sizeof(uint32_t));
+    else if (build->first.data != NULL)
+        gather(tile, state, state->begin, build->first.data, state->begin);
 }
 
-/* The rows that go on, in state->rows: those with a match, or all selected ones.  Returns the
- * greatest number of matches. */
-static uint32_t list_rows(TqpTile *tile, TqpProbeState *state) {
-    const uint64_t *mask = state->match;
+/* begin[k], end[k]: where the rows of the number begin[k] are.  Returns the greatest count. */
+static uint32_t find_ranges(TqpTile *tile, TqpProbeState *state) {
+    const TqpBuild *build = state->build;
     uint32_t most = 0;
-    if (state->probe->kind == TQP_PROBE_PAIRS && state->probe->outer) {
-        for (uint32_t i = 0; i < tile->n; i++)
-            if (!tqp_bitmap_get(state->match, i))
-                state->begin[i] = state->end[i] = 0;
-        mask = tile->sel;
-        if (mask == NULL) {
-            tqp_bitmap_fill(state->other, tile->n);
-            mask = state->other;
+    if (build->map->kind == TQP_MAP_ALL) {
+        for (uint32_t k = 0; k < state->nrows; k++) {
+            state->begin[k] = 0;
+            state->end[k] = build->nrows;
         }
+    } else {
+        const uint32_t *starts = build->starts.data;
+        gather(tile, state, state->end, starts + 1, state->begin);
+        gather(tile, state, state->begin, starts, state->begin);
     }
-    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->rows, mask, NULL,
-                    NULL, (TqpScalar){.i = 0}, &state->nrows);
     for (uint32_t k = 0; k < state->nrows; k++) {
-        uint32_t count = state->end[state->rows[k]] - state->begin[state->rows[k]];
+        uint32_t count = state->end[k] - state->begin[k];
         most = count > most ? count : most;
     }
     return most;
 }
 
+/* The build rows begin[k], which belong to the listed rows, as a register; nrows elsewhere. */
+static void set_rows(TqpTile *tile, uint16_t reg, const TqpProbeState *state) {
+    uint32_t *out = tile->bufs[reg];
+    tile->regs[reg] = out;
+    if (state->nrows == tile->n) {
+        memcpy(out, state->begin, state->nrows * sizeof(uint32_t));
+        return;
+    }
+    tqp_tile_kernel(tile, TQP_STEP_FILL, TQP_LANE_U32, tile->n, out, NULL, NULL, NULL,
+                    (TqpScalar){.i = state->build->nrows}, NULL);
+    for (uint32_t k = 0; k < state->nrows; k++)
+        out[state->rows[k]] = state->begin[k];
+}
+
 /*
- * Places in the list become rows, where no row has two.  The place of a row without a match is any
- * up to the list's end, where a row number follows.
+ * Every row has one match (begin) or none: the tile stays, its selection shrinks.  When that
+ * compacts it the rows left are the listed ones.
  */
-static void places_to_rows(TqpTile *tile, TqpProbeState *state) {
-    state->leaves_out = true;
-    if (state->list != NULL)
-        gather(tile, state->begin, state->list, state->begin);
+static void keep_matches(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
+    if (state->probe->outer)
+        set_mask(tile, step->out2, state->match);
+    else
+        tqp_tile_filter(tile, step, state->match);
+    if (step->out != TQP_NO_REG && tile->selected > 0)
+        set_rows(tile, step->out, state);
+}
+
+/* An outer probe lists all selected rows; those without a match have begin = end. */
+static void list_selected(TqpTile *tile, TqpProbeState *state) {
+    const uint64_t *mask = tile->sel;
+    uint32_t n = 0, found = state->nrows;
+    if (mask == NULL) {
+        tqp_bitmap_fill(state->other, tile->n);
+        mask = state->other;
+    }
+    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, state->pair_rows, mask,
+                    NULL, NULL, (TqpScalar){.i = 0}, &n);
+    for (uint32_t k = n; k-- > 0;) { /* from the last: nothing is overwritten before it is read */
+        uint32_t row = state->pair_rows[k];
+        bool matches = found > 0 && state->rows[found - 1] == row;
+        found -= matches;
+        state->begin[k] = matches ? state->begin[found] : 0;
+        state->end[k] = matches ? state->end[found] : 0;
+    }
+    memcpy(state->rows, state->pair_rows, n * sizeof(uint32_t));
+    state->nrows = n;
 }
 
 TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) {
     const TqpStep *step = &tile->pipeline->steps[s];
     TqpProbeState *state = tile->probes[s];
     const TqpProbe *probe = state->probe;
-    find_numbers(tile, step, state);
+    tqp_probe_find(tile, step, state);
     if (probe->kind == TQP_PROBE_EXISTS) {
         exists(tile, step, state);
         return TQP_OK;
     }
+    uint32_t most = 1;
+    state->list = NULL;
     if (state->build->unique) {
         find_rows(tile, state);
-        if (probe->kind == TQP_PROBE_PAIRS) {
-            keep_matches(tile, step, state);
-            return TQP_OK;
-        }
-        for (uint32_t i = 0; i < tile->n; i++)
-            state->end[i] = state->begin[i] + 1;
-        state->list = NULL;
+        for (uint32_t k = 0; k < state->nrows && probe->kind == TQP_PROBE_ANY; k++)
+            state->end[k] = state->begin[k] + 1;
     } else {
-        find_ranges(tile, state);
+        most = find_ranges(tile, state);
         state->list = state->build->list.data;
     }
-    uint32_t most = list_rows(tile, state);
     if (probe->kind == TQP_PROBE_PAIRS && most <= 1) {
-        places_to_rows(tile, state);
+        if (state->list != NULL)
+            gather(tile, state, state->begin, state->list, state->begin);
         keep_matches(tile, step, state);
         return TQP_OK;
     }
-    if (probe->single && probe->kind == TQP_PROBE_PAIRS && most > 1)
+    if (probe->kind == TQP_PROBE_PAIRS && probe->single)
         return TQP_CARDINALITY;
+    if (probe->kind == TQP_PROBE_PAIRS && probe->outer)
+        list_selected(tile, state);
     *pairs = true;
     return TQP_OK;
 }

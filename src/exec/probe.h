@@ -21,20 +21,18 @@ typedef struct TqpSavedTile {
 typedef struct TqpProbeState {
     const TqpProbe *probe;
     const TqpBuild *build;
-    bool leaves_out;       /* some rows of the tile do not probe */
     uint64_t *match;       /* mask of the tile's rows with a match */
     uint64_t *other;       /* a mask for in between */
-    uint32_t *begin, *end; /* per row: numbers, then build rows or places in `list` */
-    uint32_t *rows;        /* of the tile: those to look up, later those to pair */
+    uint32_t *rows, nrows; /* of the tile: those with a match; of outer pairs all selected ones */
+    uint32_t *begin, *end; /* per listed row: number, then build rows or places in `list` */
     /* HASH */
     TqpKeyPlan plan;
     uint64_t *words;  /* keys of the tile */
     uint64_t *hashes; /* TQP_KEY_BATCH */
-    uint32_t *batch_numbers;
     /* pairing; absent where no row can have two matches */
     const uint32_t *list; /* build rows at [begin, end); NULL: these are the rows */
-    uint32_t nrows, next; /* of `rows`; the one to go on with */
-    uint32_t nleft;       /* PROBE_ANY: the first of `rows` are those for the next round, */
+    uint32_t next;        /* listed row to go on with */
+    uint32_t nleft;       /* PROBE_ANY: the first listed ones are those for the next round, */
     uint32_t share;       /* in which each gets so many pairs */
     uint32_t *pair_rows;  /* per pair: row of the saved tile */
     uint32_t *build_rows; /* per pair, where the step has no out */
@@ -58,6 +56,9 @@ TqpStatus tqp_probe_init(TqpTile *tile) TQP_NODISCARD;
 TqpStatus tqp_probe_check(const struct TqpRun *run) TQP_NODISCARD;
 /* Look up the tile's rows.  *pairs: some row may have several matches, or it is a PROBE_ANY. */
 TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) TQP_NODISCARD;
+
+/* probe_find.c: match and the list of rows with their numbers; EXISTS: match only. */
+void tqp_probe_find(TqpTile *tile, const TqpStep *step, TqpProbeState *state);
 
 /* pairs.c: memory for pairing at step s */
 TqpStatus tqp_pairs_init(TqpTile *tile, uint32_t s) TQP_NODISCARD;

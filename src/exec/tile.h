@@ -71,11 +71,9 @@ TqpStatus tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start,
  */
 TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) TQP_NODISCARD;
 
-/*
- * Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.
- * out: a register that the step defines, or TQP_NO_REG.
+/* Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.
  */
-void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask, uint16_t out);
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask);
 
 /* BOUND's rows among the selected ones, in guard_buf; NULL = all (topn.c). */
 const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step);

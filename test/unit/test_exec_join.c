@@ -340,8 +340,8 @@ static void test_kinds(const Side *left, const Side *right, uint32_t domain, int
                        bool cross) {
     static const Keys all_keys[] = {
         {TQP_MAP_DENSE, 1, {SIDE_A}, {false}},
-        {TQP_MAP_DENSE, 1, {SIDE_A}, {true}},
         {TQP_MAP_HASH, 1, {SIDE_A}, {false}},
+        {TQP_MAP_HASH, 1, {SIDE_A}, {true}},
         {TQP_MAP_HASH, 1, {SIDE_B}, {false}},
         {TQP_MAP_HASH, 1, {SIDE_C}, {true}},
         {TQP_MAP_HASH, 3, {SIDE_B, SIDE_C, SIDE_A}, {true, false, true}},

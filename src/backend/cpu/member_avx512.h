@@ -5,8 +5,8 @@
 #include "backend/cpu/kernel.h"
 
 /*
- * x is at place x - lo + from when x - lo < count, else nowhere.  Of lanes up to 32 bits lo is a value
- * of 32 bits, so that the vectors need no more.
+ * x is at place x - lo + from when x - lo < count, else nowhere.  Of lanes up to 32 bits lo is a
+ * value of 32 bits, so that the vectors need no more.
  */
 typedef struct MemberPlaces {
     uint64_t lo, count, from;
@@ -29,10 +29,10 @@ INLINE uint64_t member_16(__m512i x, MemberPlaces p, const uint64_t *bits) {
     __m512i at = _mm512_sub_epi32(x, _mm512_set1_epi32((int)p.lo));
     __mmask16 in = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32((int)p.count));
     at = _mm512_add_epi32(at, _mm512_set1_epi32((int)p.from));
-    __m512i words = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), in,
-                                                _mm512_srli_epi32(at, 5), bits, 4);
-    __m512i bit = _mm512_sllv_epi32(_mm512_set1_epi32(1),
-                                    _mm512_and_si512(at, _mm512_set1_epi32(31)));
+    __m512i words =
+        _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), in, _mm512_srli_epi32(at, 5), bits, 4);
+    __m512i bit =
+        _mm512_sllv_epi32(_mm512_set1_epi32(1), _mm512_and_si512(at, _mm512_set1_epi32(31)));
     return _mm512_mask_test_epi32_mask(in, words, bit);
 }
 
@@ -64,10 +64,10 @@ INLINE uint64_t member_word_U8(const InU8 *x, uint32_t n, MemberPlaces p, const 
 INLINE uint64_t member_8(__m512i x, MemberPlaces p, const uint64_t *bits) {
     __m512i at = _mm512_sub_epi64(x, _mm512_set1_epi64((long long)p.lo));
     __mmask8 in = _mm512_cmplt_epu64_mask(at, _mm512_set1_epi64((long long)p.count));
-    __m512i words = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), in,
-                                                _mm512_srli_epi64(at, 6), bits, 8);
-    __m512i bit = _mm512_sllv_epi64(_mm512_set1_epi64(1),
-                                    _mm512_and_si512(at, _mm512_set1_epi64(63)));
+    __m512i words =
+        _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), in, _mm512_srli_epi64(at, 6), bits, 8);
+    __m512i bit =
+        _mm512_sllv_epi64(_mm512_set1_epi64(1), _mm512_and_si512(at, _mm512_set1_epi64(63)));
     return _mm512_mask_test_epi64_mask(in, words, bit);
 }
 
