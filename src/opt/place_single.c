@@ -1,7 +1,7 @@
 /*
  * subquery_placement: a scalar subquery that may give two rows, which is an error, is computed for
- * every row for which some plan of PostgreSQL's computes it.  An error that is met here and not there
- * is a replay; one that is met only there would be missing.
+ * every row for which some plan of PostgreSQL's computes it.  An error that is met here and not
+ * there is a replay; one that is met only there would be missing.
  *
  *   correlated    where a filter, a join or a group reads its value, PostgreSQL evaluates it at the
  *                 lowest place that has the columns it reads: so below joins, on their side
@@ -156,7 +156,8 @@ static const TqpNode *sink_join(TqpArena *a, const TqpNode *node, const Subquery
     return left ? sink_left(a, node, s) : sink_right(a, node, s);
 }
 
-/* A filter above a join is passed; one of a scan's rows PostgreSQL finds cheaper than a subquery. */
+/* A filter above a join is passed; one of a scan's rows PostgreSQL finds cheaper than a subquery.
+ */
 static const TqpNode *sink_filter(TqpArena *a, const TqpNode *node, const Subquery *s,
                                   bool *moved) {
     const TqpNode *sunk = sink(a, node->inputs[0], s, moved);

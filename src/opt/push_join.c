@@ -44,7 +44,8 @@ static bool split_above(TqpArena *a, const TqpNode *node, const TqpExpr *e, Spli
     unsigned sides = tqp_opt_sides(e, nleft);
     bool inner = node->join.kind == TQP_JOIN_INNER;
     bool copied = node->join.dependent && tqp_opt_has_outer(e);
-    if (node->join.kind == TQP_JOIN_FULL || is_placed(a, node) || (inner && !tqp_opt_push_fits(e)) || copied)
+    if (node->join.kind == TQP_JOIN_FULL || is_placed(a, node) ||
+        (inner && !tqp_opt_push_fits(e)) || copied)
         return tqp_opt_list_add(a, &s->stay, e);
     if (movable(e) && (sides == TQP_SIDE_LEFT || (sides == 0 && !tqp_opt_has_outer(e))))
         return to_left(a, s, e);
