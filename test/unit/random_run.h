@@ -88,4 +88,31 @@ static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
     tqp_arena_free(&c->arena);
 }
 
+/* What a run of all seeds must reach, lest the test pass because little was run. */
+typedef struct Expected {
+    int equal, raised; /* at least */
+    int spurious;      /* at most one in so many of the equal ones */
+    int unsupported;   /* at most */
+} Expected;
+
+/* The main function of such a test; arguments: the first seed (1) and how many (4000, or 1). */
+static inline int run_seeds(int argc, char **argv, const char *name,
+                            void (*run_seed)(uint64_t seed, Tally *tally),
+                            const Expected *expected) {
+    Tally tally = {0};
+    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : 4000;
+    for (uint64_t seed = first; seed < first + count; seed++)
+        run_seed(seed, &tally);
+    printf("equal %d, raised %d, raised without need %d, unsupported %d\n", tally.equal,
+           tally.raised, tally.spurious, tally.unsupported);
+    if (argc <= 1) {
+        CHECK(tally.equal > expected->equal);
+        CHECK(tally.raised > expected->raised);
+        CHECK(tally.spurious < tally.equal / expected->spurious);
+        CHECK(tally.unsupported < expected->unsupported);
+    }
+    return check_report(name);
+}
+
 #endif

@@ -115,18 +115,7 @@ static void run_seed(uint64_t seed, Tally *tally) {
 }
 
 int main(int argc, char **argv) {
-    Tally tally = {0};
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : 4000;
-    for (uint64_t seed = first; seed < first + count; seed++)
-        run_seed(seed, &tally);
-    printf("equal %d, raised %d, raised without need %d, unsupported %d\n", tally.equal,
-           tally.raised, tally.spurious, tally.unsupported);
-    if (argc <= 1) { /* the test must not pass because little was run */
-        CHECK(tally.equal > 4 * 2000);
-        CHECK(tally.raised > 100);
-        CHECK(tally.spurious < tally.equal / 10);
-        CHECK(tally.unsupported < 800);
-    }
-    return check_report("bind_join");
+    static const Expected expected = {
+        .equal = 4 * 2000, .raised = 100, .spurious = 10, .unsupported = 800};
+    return run_seeds(argc, argv, "bind_join", run_seed, &expected);
 }
