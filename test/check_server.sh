@@ -1,7 +1,7 @@
 #!/bin/bash
 # The tests that need a server: installs the extension, starts a private cluster, and runs the
-# regression tests (with the library loaded by each session, and again preloaded), the isolation
-# tests, the short robustness tests, the suites at a small scale, and a short differential test.
+# regression tests (with the library loaded by each session, and again preloaded), the same files with
+# tqp off and forced, the isolation tests, the short robustness tests, the suites at a small scale, and a short differential test.
 # N and SEEDS set the length of the differential test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +20,8 @@ for preload in "" tqp; do
         exit 1
     }
 done
+echo "-- regression files with tqp off and forced"
+test/on_off.sh
 echo "-- isolation tests"
 test/isolation/run.sh
 echo "-- robustness tests"

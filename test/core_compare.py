@@ -1,110 +1,182 @@
 #!/usr/bin/env python3
-"""Compares the result files of test/core.sh.
+"""Compares the result files of test/core.sh, statement by statement.
 
-usage: core_compare.py DIR
+usage: core_compare.py DIR SUITE RUN ... [--KIND]
 
-DIR/plain, DIR/preloaded and DIR/forced hold results/*.out.  Each hunk against plain is an order of
-rows, a plan, or printed in full.  What is neither fails the run that is preloaded only; a lost
-connection fails both.  Hunks of unequal length are judged as one, so a plan may hide a neighbour.
+DIR/plain/SUITE and DIR/RUN/SUITE hold results/*.out, or folders of modules that do, and
+DIR/tests/SUITE the scripts that they come from.  Differences of KIND are printed, others counted.
+A statement's answer may differ from plain's
+
+    order   in the order of rows, where it has no ORDER BY or shows all keys of it, unchanged
+    plan    when it shows plans: EXPLAIN, and functions with "explain" in their name
+    listed  when the table of doc/check-core.md names it
+
+and in no other way.  What a view or function orders is not known here.
 """
 
+import collections
 import difflib
+import fnmatch
 import pathlib
 import re
 import sys
 
-PLAN = re.compile(
-    r"^\s*(->|Custom Scan|Tensor|tqp|(Index |Hash |Merge |Join |One-Time |Recheck )?(Cond|Filter)|"
-    r"Sort Key|Presorted Key|Group Key|Hash Key|Output|Subplans Removed|InitPlan|SubPlan|CTE |"
-    r"(Parallel |Partial |Finalize )?(Seq|Index|Index Only|Bitmap Heap|Bitmap Index|Subquery|Values|"
-    r"CTE|Function|WorkTable|Tid|Tid Range|Foreign|Sample) Scan|Nested Loop|Hash|Merge|Sort|"
-    r"Incremental Sort|Aggregate|\w*Aggregate|Limit|Append|Unique|Result|Gather|Materialize|Memoize|"
-    r"SetOp|WindowAgg|LockRows|ProjectSet|Group|Rows Removed|Planning|Execution|QUERY PLAN|"
-    r"\(\d+ rows?\)|-+$|Disabled|Workers|Heap Fetches|Cache|Engine|Program|Buffers|Settings)"
-)
+import transcript
+
+TABLE = pathlib.Path(__file__).resolve().parent.parent / "doc" / "check-core.md"
+ENDS = ("limit", "offset", "fetch", "for", "returning", "window", ";", ")")
+FAILURES = ("unexplained", "crash", "missing")
+Entry = collections.namedtuple("Entry", "file text used")
 
 
-def lines_of(path):
-    return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+def listed_differences():
+    """Rows `| file | `part of the statement` | why |`; the text with blanks as statements() has."""
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        row = re.match(r"\| ([\w/*-]+) \| `(.+?)` \|", line)
+        if row:
+            text = " ".join(word for word, _ in transcript.tokens(row.group(2)))
+            yield Entry(row.group(1), text.lower(), set())
 
 
-def words(line):
-    """The values of a row, whatever the width that psql gave its columns."""
-    return " ".join(line.split())
+def sort_keys(statement):
+    """The words of the outermost ORDER BY, item by item; None when there is none."""
+    depth, items = 0, None
+    words = [word for word, _ in transcript.tokens(statement)]
+    for i, word in enumerate(words):
+        depth += (word in "([") - (word in ")]")
+        if depth == 0 and [w.lower() for w in words[i : i + 2]] == ["order", "by"]:
+            items = [[]]
+        elif items is not None and depth == 0 and word.lower() in ENDS:
+            return items
+        elif items is not None and depth == 0 and word == ",":
+            items.append([])
+        elif items is not None and not (word.lower() == "by" and items == [[]]):
+            items[-1].append(word)
+    return items
 
 
-def is_ruler(line):
-    return re.fullmatch(r"[-+ ]*", line) is not None
+def key_column(item, header):
+    """The column that a sort item names, or None."""
+    words = [w for w in item if w.lower() not in ("asc", "desc", "nulls", "first", "last")]
+    if words[:-2] and words[-2].lower() == "using":
+        words = words[:-2]
+    if len(words) == 3 and words[1] == ".":
+        words = words[2:]
+    if len(words) != 1:
+        return None
+    if words[0].isdigit() and int(words[0]) <= len(header):
+        return int(words[0]) - 1
+    name = words[0].strip('"')
+    return header.index(name) if header.count(name) == 1 else None
 
 
-def kind(old, new):
+def is_order(statement, old, new):
+    squeeze = [sorted(" ".join(line.split()) for line in lines) for lines in (old, new)]
+    if squeeze[0] != squeeze[1] or statement.count(";") > 1:
+        return False
+    keys = sort_keys(statement)
+    if keys is None:
+        statement = re.sub(r"^step \w+ : ", "", statement)
+        return re.match(r"(select|values|table|with|insert|update|delete|copy)\b", statement, re.I)
+    a, b = transcript.table(old), transcript.table(new)
+    if a is None or b is None:
+        return False
+    columns = [key_column(item, a[0]) for item in keys]
+    if None in columns:
+        return False
+    return [[r[c] for c in columns] for r in a[1]] == [[r[c] for c in columns] for r in b[1]]
+
+
+def is_plan(statement, old, new):
+    errors = [[line for line in lines if "ERROR: " in line] for lines in (old, new)]
+    if errors[0] != errors[1]:
+        return False
+    if re.search(r"\w*explain\w* \(", statement, re.IGNORECASE):
+        return True
+    return re.match(r"explain\b", statement, re.I) and any(
+        re.search(r"TqpScan|TQP: declined", line) for line in new
+    )
+
+
+def kind(label, statement, old, new, entries):
     if any("server closed the connection" in line for line in new):
         return "crash"
-    if sorted(map(words, old)) == sorted(map(words, new)):
+    if is_plan(statement, old, new):
+        return "plan"
+    if is_order(statement, old, new):
         return "order"
-    rows = [line for line in old + new if line.strip() and not is_ruler(line)]
-    if any(re.search(r"TqpScan|^ TQP: declined: ", line) for line in new):
-        return "plan"
-    if rows and all(PLAN.match(line) for line in rows):
-        return "plan"
-    return "other"
+    for entry in entries:
+        if fnmatch.fnmatch(label, entry.file) and entry.text in statement.lower():
+            entry.used.add(True)
+            return "listed"
+    return "unexplained"
 
 
-def blocks(lines):
-    """Splits a psql transcript at row counts and empty lines: about one statement each."""
-    block = []
-    for line in lines:
-        block.append(line)
-        if re.fullmatch(r"\(\d+ rows?\)|", line):
-            yield block
-            block = []
-    if block:
-        yield block
+def differences(script, plain, other):
+    """Yields (statement, plain's lines, the other's) where the answers differ."""
+    a = transcript.answers(script, plain)
+    b = transcript.answers(script, other)
+    start = 0
+    for i in sorted(a.keys() | b.keys()):
+        if a.get(i) != b.get(i):
+            yield transcript.statements(script[start : i + 1]), a.get(i, []), b.get(i, [])
+        start = i + 1
 
 
-def compare(plain, other):
-    a, b = list(blocks(lines_of(plain))), list(blocks(lines_of(other)))
-    keys_a, keys_b = ["\n".join(x) for x in a], ["\n".join(x) for x in b]
-    matcher = difflib.SequenceMatcher(None, keys_a, keys_b, autojunk=False)
-    for tag, a1, a2, b1, b2 in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        pairs = [(a[a1 + i], b[b1 + i]) for i in range(a2 - a1)] if a2 - a1 == b2 - b1 else [
-            (sum(a[a1:a2], []), sum(b[b1:b2], []))
-        ]
-        yield from ((kind(old, new), old, new) for old, new in pairs)
-
-
-def show(old, new):
+def show(label, statement, old, new):
+    print(f"-- {label}: {statement}".encode(errors="replace").decode())
     for line in difflib.unified_diff(old, new, lineterm="", n=3):
         if not line.startswith(("---", "+++", "@@")):
             print("    " + line.encode(errors="replace").decode())
 
 
-def report(work, name, allowed):
-    counts, files = {}, set()
-    results = work / name / "results"
-    for plain in sorted((work / "plain" / "results").glob("*.out")):
-        other = results / plain.name
-        if not other.exists():
-            print(f"{name}: {plain.name} is missing")
-            counts["crash"] = counts.get("crash", 0) + 1
-            continue
-        for what, old, new in compare(plain, other):
-            counts[what] = counts.get(what, 0) + 1
-            files.add(plain.stem)
-            if what not in allowed:
-                print(f"-- {name}, {plain.stem}: {what}")
-                show(old, new)
-    print(f"{name} against plain: {len(files)} files differ, {counts}")
-    return counts
+def difference_kinds(work, plain, name, entries):
+    """Yields (kind, statement, plain's lines, the run's) for one file of results."""
+    tests, label = label_of(work, plain)
+    script = work / "tests" / tests / "sql" / (plain.stem + ".sql")
+    other = work / name / tests / "results" / plain.name
+    if not other.exists():
+        yield "missing", label, [], []
+        return
+    old, new = transcript.read_lines(plain), transcript.read_lines(other)
+    if script.exists():
+        lines = transcript.echoed(transcript.read_lines(script))
+    else:
+        lines = [line for line in old if transcript.is_step(line)]
+    for statement, was, now in differences(lines, old, new):
+        yield kind(label, statement, was, now, entries), statement, was, now
+
+
+def label_of(work, plain):
+    tests = plain.parent.parent.relative_to(work / "plain")
+    return tests, str(tests / plain.stem)
+
+
+def report(work, suite, name, entries, verbose):
+    counts, files = collections.Counter(), set()
+    for plain in sorted((work / "plain" / suite).glob("**/results/*.out")):
+        for what, statement, was, now in difference_kinds(work, plain, name, entries):
+            counts[what] += 1
+            files.add(plain)
+            if what in FAILURES or what in verbose:
+                print(f"-- {name}: {what}")
+                show(label_of(work, plain)[1], statement, was, now)
+    print(f"{suite}, {name} against plain: {len(files)} files differ, {dict(counts)}")
+    return sum(counts[what] for what in FAILURES)
 
 
 def main():
-    work = pathlib.Path(sys.argv[1])
-    preloaded = report(work, "preloaded", ("order", "plan"))
-    forced = report(work, "forced", ("order", "plan"))
-    return 1 if preloaded.get("other") or preloaded.get("crash") or forced.get("crash") else 0
+    work, suite, *runs = sys.argv[1:]
+    verbose = [r[2:] for r in runs if r.startswith("--")]
+    entries = [entry for entry in listed_differences() if entry.file.startswith(suite + "/")]
+    failed = 0
+    for name in (r for r in runs if not r.startswith("--")):
+        failed += report(pathlib.Path(work), suite, name, entries, verbose)
+    for entry in entries:
+        if not entry.used:
+            print(f"listed, not met: {entry.file}: {entry.text}")
+    return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -103,7 +103,11 @@ robust:
 diff:
 	test/differential/run.sh
 
-# PostgreSQL's own regression files, fetched: plain, preloaded, forced.
-.PHONY: check-core
+# PostgreSQL's own tests, fetched: plain, preloaded, forced; SUITE=regress, isolation or contrib for one.
+.PHONY: check-core on-off
 check-core:
-	test/core.sh
+	test/core.sh $(SUITE)
+
+# Our own regression files with tqp off and forced.
+on-off:
+	test/on_off.sh
