@@ -44,9 +44,13 @@ SELECT seq_scan AS scans, seq_tup_read AS read FROM pg_stat_user_tables WHERE re
 SET tqp.enabled = on;
 SELECT count(*) FROM q_all WHERE k = 3;
 SELECT count(*) FROM q_all WHERE n * n * 1e33 < 0; -- replayed
+CREATE TABLE q_heap AS SELECT i FROM generate_series(1, 10) i;
+SELECT sum(i) FROM q_heap; -- no block is visible to all: read from the heap
 SET tqp.enabled = off;
 SELECT pg_stat_force_next_flush();
 SELECT seq_scan - :scans AS scans, seq_tup_read - :read AS read FROM pg_stat_user_tables WHERE relname = 'q_all';
+SELECT seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'q_heap';
+DROP TABLE q_heap;
 SET tqp.enabled = on;
 
 -- cursors: backward, rescanned, held, and a positioned one

@@ -217,12 +217,24 @@ static TqpStatus attempt(TqpPinWork *work, TqpOpenHold *hold, bool *loaded, TqpE
     return status;
 }
 
-/* Counts like PostgreSQL's own scan in pg_stat_all_tables: one scan, and the rows it read. */
-static void count_scan(Relation rel, const TqpRelation *read) {
-    pgstat_count_heap_scan(rel);
+static PgStat_TableCounts scan_counts(Relation rel) {
     if (pgstat_should_count_relation(rel))
-        for (uint32 g = 0; g < read->ngroups; g++)
-            rel->pgstat_info->t_counts.t_tuples_returned += read->groups[g].live_rows;
+        return rel->pgstat_info->t_counts;
+    return (PgStat_TableCounts){0};
+}
+
+/*
+ * Counts in pg_stat_all_tables what a scan of PostgreSQL would: one scan, and the rows it read;
+ * nothing when none was made.  A delta has counted each of its ranges of blocks.
+ */
+static void count_scan(Relation rel, const PgStat_TableCounts *before, const TqpRelation *read) {
+    if (!pgstat_should_count_relation(rel))
+        return;
+    PgStat_TableCounts *counts = &rel->pgstat_info->t_counts;
+    counts->t_numscans = before->t_numscans + (read != NULL);
+    counts->t_tuples_returned = before->t_tuples_returned;
+    for (uint32 g = 0; read != NULL && g < read->ngroups; g++)
+        counts->t_tuples_returned += read->groups[g].live_rows;
 }
 
 TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrNumber *attnums,
@@ -246,12 +258,14 @@ TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrN
         return NULL;
     }
     PredicateLockRelation(rel, snapshot);
+    const PgStat_TableCounts before = scan_counts(rel);
     TqpOpenHold *hold = tqp_open_hold(NULL);
     work.pin = palloc0(sizeof(TqpPin));
     work.pin->private_data = hold;
     TqpStatus status = attempt(&work, hold, &loaded, &err);
     if (status == TQP_CORRUPT)
         status = attempt(&work, hold, &loaded, &err);
+    count_scan(rel, &before, status == TQP_OK ? &work.pin->rel : NULL);
     if (status != TQP_OK) {
         tqp_open_unhold(hold);
         CHECK_FOR_INTERRUPTS(); /* what TQP_CANCELLED stands for */
@@ -259,7 +273,6 @@ TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrN
         return NULL;
     }
     fill_stats(&work, loaded);
-    count_scan(rel, &work.pin->rel);
     return work.pin;
 }
 
