@@ -135,7 +135,7 @@ run() {
     : >"$log"
     # The server connects to itself in the tests of dblink and postgres_fdw, by PGHOST.
     PGHOST=$work/cluster TQP_LOCALE=C "$cluster" start "$work/cluster" 'fsync = off' \
-        'max_prepared_transactions = 5' \
+        'max_prepared_transactions = 5' 'compute_query_id = regress' \
         "shared_preload_libraries = '$(IFS=,; echo "${libraries[*]-}")'" \
         ${settings[@]+"${settings[@]}"}
     eval "$("$cluster" env "$work/cluster")"

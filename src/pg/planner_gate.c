@@ -100,7 +100,7 @@ static AttrNumber key_column(Relation rel) {
 
 static bool is_user_table(const RangeTblEntry *rte) {
     return rte->rtekind == RTE_RELATION && rte->relid >= FirstNormalObjectId &&
-           rte->relkind != RELKIND_VIEW;
+           rte->relkind != RELKIND_VIEW && rte->relkind != RELKIND_FOREIGN_TABLE;
 }
 
 /*
