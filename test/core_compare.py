@@ -76,7 +76,6 @@ def is_order(statement, old, new):
         return False
     keys = sort_keys(statement)
     if keys is None:
-        statement = re.sub(r"^step \w+ : ", "", statement)
         return re.match(r"(select|values|table|with|insert|update|delete|copy)\b", statement, re.I)
     a, b = transcript.table(old), transcript.table(new)
     if a is None or b is None:
@@ -93,9 +92,18 @@ def is_plan(statement, old, new):
         return False
     if re.search(r"\w*explain\w* \(", statement, re.IGNORECASE):
         return True
-    return re.match(r"explain\b", statement, re.I) and any(
+    return re.match(r"explain\b[^;]*;?$", statement, re.I) and any(
         re.search(r"TqpScan|TQP: declined", line) for line in new
     )
+
+
+def is_about(entry, statement, old, new):
+    """Does the statement have the entry's text, or each line that differs?"""
+    if entry.text in statement.lower():
+        return True
+    changed = [line for line in difflib.ndiff(old, new) if line[0] in "+-" and line[2:].strip()]
+    words = [" ".join(w for w, _ in transcript.tokens(line[2:])).lower() for line in changed]
+    return words != [] and all(entry.text in line for line in words)
 
 
 def kind(label, statement, old, new, entries):
@@ -106,7 +114,7 @@ def kind(label, statement, old, new, entries):
     if is_order(statement, old, new):
         return "order"
     for entry in entries:
-        if fnmatch.fnmatch(label, entry.file) and entry.text in statement.lower():
+        if fnmatch.fnmatch(label, entry.file) and is_about(entry, statement, old, new):
             entry.used.add(True)
             return "listed"
     return "unexplained"
@@ -139,11 +147,15 @@ def difference_kinds(work, plain, name, entries):
         yield "missing", label, [], []
         return
     old, new = transcript.read_lines(plain), transcript.read_lines(other)
+    steps = transcript.step_texts(old)
     if script.exists():
         lines = transcript.echoed(transcript.read_lines(script))
     else:
         lines = [line for line in old if transcript.is_step(line)]
     for statement, was, now in differences(lines, old, new):
+        step = re.match(r"step (\w+) :", statement)
+        if step:
+            statement = transcript.statements(steps[step.group(1)].splitlines() or [""], last=0)
         yield kind(label, statement, was, now, entries), statement, was, now
 
 

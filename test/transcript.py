@@ -66,6 +66,21 @@ def is_step(line):
     return re.match(r"step \w+:|starting permutation:|Parsed test spec", line) is not None
 
 
+def step_texts(lines):
+    """What each step of the isolation tester's output runs: {name: SQL}."""
+    texts, name = {}, None
+    for line in lines:
+        start = re.match(r"step (\w+):(?! <\.\.\. completed>) ?(.*)", line)
+        if start:
+            name = start.group(1) if start.group(1) not in texts else None
+        text = (start.group(2) if start else line).replace(" <waiting ...>", "")
+        if name is not None:
+            texts[name] = texts.get(name, "") + text + "\n"
+            if text.rstrip().endswith(";"):
+                name = None
+    return texts
+
+
 def answers(script, output, reach=300):
     """
     What came after which echoed line: {index in script: lines of output}.  A line that is not the
@@ -89,10 +104,14 @@ def tokens(text):
             yield match.group(), match
 
 
-def statements(lines):
-    """The statements that end at or reach into the last of these lines, as one normalised text."""
+def statements(lines, last=None):
+    """
+    The statements that end at or reach into the last of these lines, or end after the character
+    `last`, as one normalised text.
+    """
     text = "\n".join(lines)
-    last = len(text) - len(lines[-1]) if lines else 0
+    if last is None:
+        last = len(text) - len(lines[-1]) if lines else 0
     parts, part, depth = [], [], 0
     for word, match in tokens(text):
         part.append(word)
