@@ -44,8 +44,8 @@ def copy_blocks(lines):
 
 def end_copies(lines):
     """
-    Ends the COPY FROM STDIN statements that fail with a line `\\.`.  Since 15.19 psql reads what
-    follows such a statement as its data; older test files expect SQL there.
+    Ends the COPY FROM STDIN statements that fail with a line `\\.`.  The psql of 15.20 reads
+    what follows such a statement as its data; the test files of 15.18 have SQL there.
     """
     lone = {start for start, end in copy_blocks(lines) if end is None}
     for i, line in enumerate(lines):
