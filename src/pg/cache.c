@@ -219,7 +219,7 @@ static TqpStatus attempt(TqpPinWork *work, TqpOpenHold *hold, bool *loaded, TqpE
 
 static PgStat_TableCounts scan_counts(Relation rel) {
     if (pgstat_should_count_relation(rel))
-        return rel->pgstat_info->t_counts;
+        return *tqp_compat_table_counts(rel);
     return (PgStat_TableCounts){0};
 }
 
@@ -230,7 +230,7 @@ static PgStat_TableCounts scan_counts(Relation rel) {
 static void count_scan(Relation rel, const PgStat_TableCounts *before, const TqpRelation *read) {
     if (!pgstat_should_count_relation(rel))
         return;
-    PgStat_TableCounts *counts = &rel->pgstat_info->t_counts;
+    PgStat_TableCounts *counts = tqp_compat_table_counts(rel);
     counts->t_numscans = before->t_numscans + (read != NULL);
     counts->t_tuples_returned = before->t_tuples_returned;
     for (uint32 g = 0; read != NULL && g < read->ngroups; g++)

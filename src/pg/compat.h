@@ -28,10 +28,12 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
+#include "pgstat.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/pg_locale.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -54,6 +56,19 @@
 #include "storage/relfilenode.h"
 #include "utils/relfilenodemap.h"
 #endif
+
+/* What this transaction adds to pg_stat_all_tables for a relation that is counted. */
+#if PG_VERSION_NUM >= 160000
+#define t_numscans        numscans
+#define t_tuples_returned tuples_returned
+#endif
+static inline PgStat_TableCounts *tqp_compat_table_counts(Relation rel) {
+#if PG_VERSION_NUM >= 160000
+    return &rel->pgstat_info->counts;
+#else
+    return &rel->pgstat_info->t_counts;
+#endif
+}
 
 /* Entries of the range table that rows can come from; PostgreSQL 18 adds one for GROUP BY. */
 static inline int tqp_compat_table_count(const Query *query) {
