@@ -18,11 +18,11 @@
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -173,22 +173,24 @@ static void remove_orphans(Oid unused) {
 
 static List *relations_found; /* of find_relations, in TopMemoryContext */
 
+/* Not by SQL, which would be seen in pg_stat_statements. */
 static void find_relations(Oid unused) {
+    HeapTuple tuple;
     if (!tqp_extension_active())
         return;
-    SPI_connect();
-    if (SPI_execute("SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'm') AND "
-                    "relpersistence = 'p' AND oid >= 16384",
-                    true, 0) != SPI_OK_SELECT)
-        elog(ERROR, "could not list the relations");
-    for (uint64 i = 0; i < SPI_processed; i++) {
-        bool isnull;
-        Datum oid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+    Relation rel = table_open(RelationRelationId, AccessShareLock);
+    TableScanDesc scan = table_beginscan_catalog(rel, 0, NULL);
+    while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL) {
+        Form_pg_class class = (Form_pg_class)GETSTRUCT(tuple);
+        if ((class->relkind != RELKIND_RELATION && class->relkind != RELKIND_MATVIEW) ||
+            class->relpersistence != RELPERSISTENCE_PERMANENT || class->oid < FirstNormalObjectId)
+            continue;
         MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-        relations_found = lappend_oid(relations_found, DatumGetObjectId(oid));
+        relations_found = lappend_oid(relations_found, class->oid);
         MemoryContextSwitchTo(caller);
     }
-    SPI_finish();
+    table_endscan(scan);
+    table_close(rel, AccessShareLock);
 }
 
 /* As autovacuum does: what a user or a database sets for sessions must not change our work. */
