@@ -135,7 +135,8 @@ def writers(stop):
                     f"UPDATE w SET v = v + 1 WHERE k BETWEEN {k} AND {k + 50}",
                     f"DELETE FROM w WHERE k = {k}",
                     f"INSERT INTO w SELECT g, g FROM generate_series({k}, {k + 20}) g",
-                    "VACUUM w", "SELECT tqp.load('w')",
+                    "VACUUM w", "SELECT tqp.load('w')", "SELECT tqp.unload('w')",
+                    "SELECT tqp.load('w', vacuum => true)",
                     "SET tqp.force = on; SELECT count(*), sum(v) FROM w"]))
         except Exception:  # pylint: disable=broad-except
             pass
@@ -171,6 +172,15 @@ def main():
         equal(cluster.temporaries(), [], "kill -9 in a load: the next load tidies up")
         equal(session.rows("SELECT count(*) FROM tqp.stat_progress_load"), [("0",)],
               "kill -9 in a load: its progress is gone")
+    for _ in range(1 if QUICK else 4):
+        session = killed(cluster, QUERIES[0], random.random() * seconds,
+                         ["SELECT tqp.unload('t')"])
+        compare(session, "kill -9 in a first use")
+        session.run("SET tqp.auto_load = on")
+        compare(session, "kill -9 in a first use: the next first use")
+        equal(cluster.temporaries(), [], "kill -9 in a first use: the next one tidies up")
+        equal([r for r in session.rows("SELECT mismatches FROM tqp.verify('t')") if r != ("0",)],
+              [], "kill -9 in a first use: tqp.verify")
     for _ in range(1 if QUICK else 4):
         session = killed(cluster, "SELECT c, a, count(*) FROM t GROUP BY 1, 2 ORDER BY 3",
                          0.02 + random.random() * 0.1)

@@ -15,7 +15,7 @@ fi
 tests=("$@")
 [ ${#tests[@]} -gt 0 ] ||
     tests=(bad_input.sh preload.sh views.sh workers.sh memory.py corrupt.py crash.py writers.py
-        cancel.py standby.sh)
+        first_use.py cancel.py standby.sh)
 PATH=$("${PG_CONFIG:-pg_config}" --bindir):$PATH
 TQP_ROBUST_DIR=$(../cluster.sh place robust)
 export PATH TQP_ROBUST_DIR

@@ -68,6 +68,56 @@ echo "tqp.worker_naptime = 1s" | as_owner tee -a "$dir/data/tqp-cluster.conf" >/
 q "SELECT pg_reload_conf()" >/dev/null
 until_is "a reload of the configuration wakes it up" "SELECT stale_share < 0.1 FROM tqp.cache" t
 
+# ---- what queries used more than once without a cache ----
+q "CREATE TABLE used AS SELECT g AS a, g % 10 AS b, repeat('x', 80) AS pad FROM generate_series(1, 100000) g" \
+    "CREATE INDEX ON used (a)" "VACUUM ANALYZE used" >/dev/null
+one_use() { q "SET tqp.min_cost = 0" "SELECT sum(b) FROM used WHERE a BETWEEN 7 AND 20"; }
+is "an index finds the rows" "$(one_use)" 69
+is "counted" "$(q "SELECT relation, column_names, uses FROM tqp.uncached")" "used|{a,b}|1"
+sleep 2.5
+is "one use is not enough" "$(q "SELECT count(*) FROM tqp.cache WHERE relation = 'used'::regclass")" 0
+is "used again" "$(one_use)" 69
+until_is "loaded by a worker" "SELECT column_names FROM tqp.cache WHERE relation = 'used'::regclass" "{a,b}"
+is "not counted any more" "$(q "SELECT count(*) FROM tqp.uncached")" 0
+is "the log says so" "$(tail -c +$((mark + 1)) "$dir/log" | grep -c 'tqp: loaded "used", which 2 queries used: 2 columns, 100000 rows')" 1
+is "from the cache" "$(one_use)" 69
+is "tqp.verify of it" "$(q "SELECT sum(mismatches) FROM tqp.verify('used')")" 0
+
+# Another rewritten meanwhile, and one that there is no room for: the worker lives.
+q "SELECT tqp.unload('used')" >/dev/null
+echo "tqp.cache_size = 0" | as_owner tee -a "$dir/data/tqp-cluster.conf" >/dev/null
+q "SELECT pg_reload_conf()" >/dev/null
+sleep 0.2
+one_use >/dev/null
+one_use >/dev/null
+sleep 2.5
+is "no room: not loaded" "$(q "SELECT count(*) FROM tqp.cache WHERE relation = 'used'::regclass")" 0
+is "no room: still counted" "$(q "SELECT uses FROM tqp.uncached")" 2
+echo "tqp.cache_size = 1GB" | as_owner tee -a "$dir/data/tqp-cluster.conf" >/dev/null
+q "VACUUM FULL used" "SELECT pg_reload_conf()" >/dev/null
+sleep 2.5
+is "rewritten: what was counted is forgotten" "$(q "SELECT count(*) FROM tqp.uncached")-$(q \
+    "SELECT count(*) FROM tqp.cache WHERE relation = 'used'::regclass")" 0-0
+q "ALTER DATABASE robust_workers SET tqp.auto_load = off" "VACUUM used" >/dev/null
+PGOPTIONS="-c tqp.auto_load=on" one_use >/dev/null
+PGOPTIONS="-c tqp.auto_load=on" one_use >/dev/null
+sleep 2.5
+is "tqp.auto_load = off for the database: its worker loads nothing" "$(q \
+    "SELECT count(*) FROM tqp.cache WHERE relation = 'used'::regclass")" 0
+q "ALTER DATABASE robust_workers RESET tqp.auto_load" >/dev/null
+until_is "on again: it does" "SELECT column_names FROM tqp.cache WHERE relation = 'used'::regclass" "{a,b}"
+
+# ---- VACUUM on request ----
+q "CREATE TABLE asked (a int, b text)" "INSERT INTO asked SELECT g, 'v' FROM generate_series(1, 50000) g" >/dev/null
+q "SELECT rows_cached FROM tqp.load('asked', vacuum => true)" >/dev/null
+until_is "vacuumed and loaded" "SELECT column_names, rows, stale_share FROM tqp.cache WHERE relation = 'asked'::regclass" "{a,b}|50000|0"
+q "BEGIN" "INSERT INTO asked SELECT g, 'w' FROM generate_series(1, 20000) g" \
+    "SELECT tqp.load('asked', vacuum => true)" "ROLLBACK" >/dev/null
+until_is "asked in a transaction that is rolled back" "SELECT rows, stale_share FROM tqp.cache WHERE relation = 'asked'::regclass" "50000|0"
+q "BEGIN" "INSERT INTO asked SELECT g, 'w' FROM generate_series(1, 20000) g" \
+    "SELECT tqp.load('asked', vacuum => true)" "SELECT pg_sleep(0.5)" "DROP TABLE asked" "COMMIT" >/dev/null
+until_is "and of a table that is dropped" "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'tqp vacuum worker'" 0
+
 q -d postgres "DROP DATABASE robust_workers WITH (FORCE)" >/dev/null
 gone "the caches of a dropped database are removed" "$cache/$oid"
 is "no crash" "$(tail -c +$((mark + 1)) "$dir/log" | grep -c -e 'terminated by signal' -e PANIC)" 0

@@ -76,6 +76,8 @@ def vacuum(session, rng):
         session.execute("DELETE FROM journal WHERE amount = 0")
     if rng.random() < 0.3:
         session.execute("SELECT tqp.load('accounts')")
+    if rng.random() < 0.5:  # the readers' next queries are first uses, at once
+        session.execute(f"SELECT tqp.unload('{rng.choice(['accounts', 'journal'])}')")
 
 
 def writer(action, seed):
