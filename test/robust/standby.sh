@@ -61,6 +61,8 @@ is "the standby is one" "$(on_standby "SELECT pg_is_in_recovery()")" t
 is "load on the standby" "$(on_standby "SELECT (tqp.load('t')).rows_cached")" 200000
 same "right on the standby"
 is "from the cache on the standby" "$(from_cache)" "200000 0"
+is "VACUUM cannot be asked for on the standby" "$(on_standby "SELECT tqp.load('t', vacuum => true)" |
+    grep -c 'cannot execute tqp.load(vacuum => true) during recovery')" 1
 is "verify on the standby" "$(on_standby "SELECT sum(mismatches) FROM tqp.verify('t')")" 0
 on_primary "UPDATE t SET a = a + 1 WHERE k = 7"
 catch_up
