@@ -122,12 +122,12 @@ static inline AclResult tqp_compat_function_acl(Oid funcid) {
 #endif
 }
 
-/* Does the current user own this relation? */
-static inline bool tqp_compat_owns_relation(Oid relid) {
+/* Does the user own this relation? */
+static inline bool tqp_compat_owns_relation(Oid relid, Oid user) {
 #if PG_VERSION_NUM >= 160000
-    return object_ownercheck(RelationRelationId, relid, GetUserId());
+    return object_ownercheck(RelationRelationId, relid, user);
 #else
-    return pg_class_ownercheck(relid, GetUserId());
+    return pg_class_ownercheck(relid, user);
 #endif
 }
 

@@ -18,6 +18,8 @@ extern const char *tqp_planner_last_reason(void);
 /* Does the query read a table large enough to be worth more than this look? */
 extern bool tqp_planner_gate(const Query *query);
 
+/* The cost without what enable_... = off adds once per node, which says nothing of the work. */
+extern double tqp_planner_work(double total_cost);
 /* Is a plan or path of this cost worth the engine? */
 extern bool tqp_planner_costly(double total_cost);
 

@@ -185,9 +185,12 @@ static bool has_large_query(const Query *q) {
                               has_large_sublink(q->havingQual, NULL));
 }
 
-/* What enable_... = off adds to a cost, once per node, says nothing of the work. */
+double tqp_planner_work(double total_cost) {
+    return fmod(total_cost, disable_cost);
+}
+
 bool tqp_planner_costly(double total_cost) {
-    return tqp_force || fmod(total_cost, disable_cost) >= tqp_min_cost;
+    return tqp_force || tqp_planner_work(total_cost) >= tqp_min_cost;
 }
 
 /* The statements of a busy server mostly read one table. */

@@ -12,6 +12,7 @@
 #include "pg/decline.h"
 #include "pg/host_eval.h"
 #include "pg/params.h"
+#include "pg/planner.h"
 #include "pg/scan_node.h"
 #include "pg/tqp_pg.h"
 #include "pg/use.h"
@@ -93,8 +94,8 @@ static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scann
  * load would have been cheaper (unless a cache worker has been there first).
  */
 static bool may_load(TqpScanState *s, const Scanned *tables, int n) {
-    double cost = s->own != NULL ? s->own->total_cost : s->css.ss.ps.plan->total_cost;
-    double missing = 0, spent = 0;
+    const Plan *plan = s->own != NULL ? s->own : s->css.ss.ps.plan;
+    double cost = tqp_planner_work(plan->total_cost), missing = 0, spent = 0;
     for (int i = 0; i < n; i++)
         missing += tables[i].missing;
     for (int i = 0; tqp_auto_load && i < n; i++) {

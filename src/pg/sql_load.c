@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "pg/cache.h"
+#include "pg/compat.h"
 #include "pg/load.h"
 #include "pg/sql_load.h"
 #include "pg/tqp_pg.h"
@@ -199,7 +200,7 @@ static void tell_not_visible(Relation rel, const TqpLoadResult *result, bool vac
 /* Who asks for VACUUM must be allowed to run it. */
 static void check_vacuum(Relation rel) {
     PreventCommandDuringRecovery("tqp.load(vacuum => true)");
-    if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+    if (!tqp_compat_owns_relation(RelationGetRelid(rel), GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
                        RelationGetRelationName(rel));
 }
@@ -261,7 +262,7 @@ Datum tqp_unload(PG_FUNCTION_ARGS) {
     Relation rel = tqp_sql_open(PG_GETARG_OID(0));
     char path[MAXPGPATH];
     TqpError err = {0};
-    if (!tqp_compat_owns_relation(RelationGetRelid(rel)))
+    if (!tqp_compat_owns_relation(RelationGetRelid(rel), GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
                        RelationGetRelationName(rel));
     tqp_cache_path(rel->rd_node, path);

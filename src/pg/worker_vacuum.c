@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "pg/cache.h"
+#include "pg/compat.h"
 #include "pg/load.h"
 #include "pg/tqp_pg.h"
 #include "pg/worker.h"
@@ -63,7 +64,7 @@ bool tqp_worker_vacuum(Relation rel, int ncolumns, const AttrNumber *attnums) {
 /* The name if the table is still there and still the asker's, else NULL. */
 static char *check(void) {
     if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(request->relation)) ||
-        !pg_class_ownercheck(request->relation, request->user))
+        !tqp_compat_owns_relation(request->relation, request->user))
         return NULL;
     return get_rel_name(request->relation);
 }
