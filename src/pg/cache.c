@@ -131,18 +131,29 @@ static uint32 count_loadable(const TqpPinWork *work) {
     return n;
 }
 
+/* Of reading so many of the relation's blocks, in the planner's units. */
+static double read_cost(const TqpPinWork *work, double nblocks) {
+    double page_cost;
+    get_tablespace_page_costs(work->rel->rd_rel->reltablespace, NULL, &page_cost);
+    return page_cost * nblocks;
+}
+
+/* As for columns that are missing (run.c): by this plan, or by those that went before. */
+static bool is_refresh_paid(const TqpPinWork *work, uint32 nblocks) {
+    double cost = work->terms->cost, needed = read_cost(work, nblocks);
+    return needed <= cost || needed <= tqp_use_note(work->rel, cost, work->ncolumns, work->attnums);
+}
+
 /* Is a load worth its time now: for columns that are not there, or for blocks that have changed? */
 static bool should_load(const TqpPinWork *work) {
     uint32 loadable = count_loadable(work);
     if (!tqp_auto_load || loadable == 0 || tqp_cache_file_is_new(work->rel))
         return false;
-    if (!work->may_load && !work->complete)
-        return false;
-    if (!tqp_force && work->nblocks < SMALL_BLOCKS)
-        return false;
     if (!work->complete)
-        return tqp_force || loadable >= work->nblocks / 2;
-    return loadable > work->nblocks / REFRESH_SHARE;
+        return tqp_force || (work->terms->may_load && work->nblocks >= SMALL_BLOCKS &&
+                             loadable >= work->nblocks / 2);
+    return loadable > work->nblocks / REFRESH_SHARE &&
+           (tqp_force || (work->nblocks >= SMALL_BLOCKS && is_refresh_paid(work, loadable)));
 }
 
 /*
@@ -154,9 +165,11 @@ static bool load_now(TqpPinWork *work) {
     TqpError err = {0};
     if (tqp_use_has_failed(work->rel))
         return false;
-    TqpStatus status =
-        tqp_load_relation(work->rel, work->ncolumns, work->attnums,
-                          (int)(work->nblocks / WAIT_BLOCKS_PER_MS) + 1, &result, &err);
+    TqpLoadRequest request = {.ncolumns = work->ncolumns,
+                              .attnums = work->attnums,
+                              .wait_ms = (int)(work->nblocks / WAIT_BLOCKS_PER_MS) + 1,
+                              .narrow = true};
+    TqpStatus status = tqp_load_relation(work->rel, &request, &result, &err);
     CHECK_FOR_INTERRUPTS();
     work->busy = status == TQP_OK && result.busy;
     if (status == TQP_OK)
@@ -169,15 +182,19 @@ static bool load_now(TqpPinWork *work) {
 /* True when reading the heap leaves the engine no gain. */
 static bool too_much_heap(TqpPinWork *work) {
     uint32 heap = work->nblocks - work->nvalid;
-    if (tqp_force || heap <= SMALL_BLOCKS || heap <= work->nblocks / 2)
+    if (tqp_force || heap <= SMALL_BLOCKS)
         return false;
+    if (heap <= work->nblocks / 2) {
+        work->reason = "PostgreSQL's plan reads less than the blocks that are not in the cache";
+        return read_cost(work, heap) > work->terms->cost;
+    }
     if (work->busy)
         work->reason = "columns are not in the cache, and another session is loading the table";
     else if (tqp_auto_load && !work->complete && tqp_use_has_failed(work->rel))
         work->reason = "columns are not in the cache: loading them failed (see the server's log)";
     else if (work->open == NULL || !work->complete)
         work->reason =
-            tqp_auto_load && !work->may_load
+            tqp_auto_load && !work->terms->may_load
                 ? "columns are not in the cache, and PostgreSQL's plan reads less than a load would"
                 : "columns are not in the cache (tqp.load loads them)";
     else
@@ -238,12 +255,12 @@ static void count_scan(Relation rel, const PgStat_TableCounts *before, const Tqp
 }
 
 TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns, const AttrNumber *attnums,
-                      bool may_load, TqpArena *arena, const char **reason) {
+                      const TqpPinTerms *terms, TqpArena *arena, const char **reason) {
     TqpPinWork work = {.rel = rel,
                        .snapshot = snapshot,
                        .ncolumns = ncolumns,
                        .attnums = attnums,
-                       .may_load = may_load,
+                       .terms = terms,
                        .arena = arena};
     TqpError err = {0};
     bool loaded = false;
@@ -283,7 +300,6 @@ void tqp_cache_unpin(TqpPin *pin) {
 double tqp_cache_missing(Relation rel, int ncolumns, const AttrNumber *attnums) {
     TqpPinWork work = {.rel = rel, .ncolumns = ncolumns, .attnums = attnums};
     const char *reason;
-    double page_cost;
     if (!tqp_cache_relation_ok(rel, &reason) || tqp_cache_file_is_new(rel))
         return 0;
     work.columns = palloc(Max(ncolumns, 1) * sizeof(int));
@@ -292,8 +308,5 @@ double tqp_cache_missing(Relation rel, int ncolumns, const AttrNumber *attnums) 
         tqp_open_release(work.open);
     pfree(work.columns);
     BlockNumber nblocks = work.complete ? 0 : RelationGetNumberOfBlocks(rel);
-    if (nblocks < SMALL_BLOCKS)
-        return 0;
-    get_tablespace_page_costs(rel->rd_rel->reltablespace, NULL, &page_cost);
-    return page_cost * nblocks;
+    return nblocks < SMALL_BLOCKS ? 0 : read_cost(&work, nblocks);
 }

@@ -38,6 +38,12 @@ typedef struct TqpPinStats {
     bool loaded;            /* this pin loaded the columns (tqp.auto_load) */
 } TqpPinStats;
 
+/* What a pin may cost, in the planner's units. */
+typedef struct TqpPinTerms {
+    double cost;   /* of PostgreSQL's own plan of the statement */
+    bool may_load; /* columns that are missing, if tqp.auto_load allows it and it is worth it */
+} TqpPinTerms;
+
 typedef struct TqpPin {
     TqpRelation rel; /* columns in the order of attnums */
     TqpPinStats stats;
@@ -45,8 +51,7 @@ typedef struct TqpPin {
 } TqpPin;
 
 /*
- * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  may_load: the statement may
- * fill the cache first, if tqp.auto_load allows it and it is worth it.  Allocates in `arena`
+ * Order: SIREAD lock, sample of the visibility map, delta (DESIGN §3).  Allocates in `arena`
  * (charged to its broker) and the current memory context.  Returns NULL with *reason set (palloc'd
  * or static) when PostgreSQL should run the query itself: column data not representable, memory
  * limit, a share of the table to be read from the heap that makes the engine no gain (unless
@@ -54,7 +59,7 @@ typedef struct TqpPin {
  * error).
  */
 extern TqpPin *tqp_cache_pin(Relation rel, Snapshot snapshot, int ncolumns,
-                             const AttrNumber *attnums, bool may_load, TqpArena *arena,
+                             const AttrNumber *attnums, const TqpPinTerms *terms, TqpArena *arena,
                              const char **reason);
 extern void tqp_cache_unpin(TqpPin *pin);
 

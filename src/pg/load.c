@@ -34,8 +34,15 @@ typedef struct BuildPlan {
     bool *kept;              /* per column: the base has it */
     bool *keep;              /* per base group */
     XLogRecPtr *vm_lsn;      /* per base group: of the sample that proved it */
+    bool kept_any;           /* of the groups */
     bool nothing;            /* the base is all that was asked for, and it is up to date */
 } BuildPlan;
+
+/* Columns that were cached and are not any more. */
+typedef struct Dropped {
+    int n;
+    AttrNumber attnums[MaxHeapAttributeNumber];
+} Dropped;
 
 static bool wanted(AttrNumber attnum, int n, const AttrNumber *attnums) {
     for (int i = 0; i < n; i++)
@@ -108,9 +115,31 @@ static void plan_groups(BuildPlan *plan, Relation rel, TqpGeneration *base, Bloc
     /* Files live as long as any of their chunks: what is left of an old load is not worth it. */
     if (kept_blocks < nblocks / 2)
         memset(plan->keep, 0, base->ngroups * sizeof(bool));
+    for (uint32 g = 0; g < base->ngroups; g++)
+        plan->kept_any |= plan->keep[g];
     plan->nothing = all && covered == nblocks;
     for (uint32 c = 0; c < plan->ncolumns; c++)
         plan->nothing = plan->nothing && plan->kept[c];
+}
+
+/*
+ * Everything is read anew: a query does so for its own columns only.  The others are as if they had
+ * been used, so that a cache worker brings them back, or whoever needs them.
+ */
+static void narrow(BuildPlan *plan, const TqpLoadRequest *request, Dropped *dropped) {
+    uint32 n = 0;
+    if (plan->nothing)
+        return;
+    for (uint32 c = 0; c < plan->ncolumns; c++) {
+        AttrNumber attnum = (AttrNumber)plan->columns[c].attnum;
+        if (!wanted(attnum, request->ncolumns, request->attnums)) {
+            dropped->attnums[dropped->n++] = attnum;
+            continue;
+        }
+        plan->columns[n] = plan->columns[c];
+        plan->kept[n++] = plan->kept[c];
+    }
+    plan->ncolumns = n;
 }
 
 /* `all` takes every column, else those that the base lacks. */
@@ -241,17 +270,19 @@ static TqpGeneration *open_base(const char *path) {
     return base;
 }
 
-static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attnums,
+static TqpStatus load_locked(TqpLoad *load, const TqpLoadRequest *request, Dropped *dropped,
                              TqpLoadResult *result, TqpError *err) {
     char path[MAXPGPATH];
     BuildPlan plan = {0};
     TqpStatus status = TQP_OK;
     tqp_cache_path(load->rel->rd_node, path);
     load->base = open_base(path);
-    plan_columns(&plan, load->rel, load->base, ncolumns, attnums);
+    plan_columns(&plan, load->rel, load->base, request->ncolumns, request->attnums);
     load->nblocks = RelationGetNumberOfBlocks(load->rel);
     if (load->base != NULL)
         plan_groups(&plan, load->rel, load->base, load->nblocks);
+    if (load->base != NULL && request->narrow && !plan.kept_any)
+        narrow(&plan, request, dropped);
     load->keep = plan.keep;
     load->keep_lsn = plan.vm_lsn;
     load->ncolumns = plan.ncolumns;
@@ -260,6 +291,8 @@ static TqpStatus load_locked(TqpLoad *load, int ncolumns, const AttrNumber *attn
         status = execute(load, &plan, path, err);
         result->published = status == TQP_OK;
     }
+    if (result->published || plan.nothing)
+        tqp_use_loaded(load->rel, plan.ncolumns, plan.columns);
     free_load(load);
     if (!tqp_load_interrupted())
         report(path, load->nblocks, result);
@@ -277,10 +310,11 @@ static void clean_up(int code, Datum arg) {
     tqp_store_writer_abandon(load->writer); /* its threads end with the process */
 }
 
-TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums, int wait_ms,
-                            TqpLoadResult *result, TqpError *err) {
+TqpStatus tqp_load_relation(Relation rel, const TqpLoadRequest *request, TqpLoadResult *result,
+                            TqpError *err) {
+    Dropped dropped = {0};
     memset(result, 0, sizeof(*result));
-    if (!tqp_cache_lock_within(rel->rd_node, wait_ms)) {
+    if (!tqp_cache_lock_within(rel->rd_node, request->wait_ms)) {
         result->busy = true;
         return TQP_OK;
     }
@@ -293,7 +327,7 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     tqp_broker_init(&load->broker, (int64)tqp_memory_limit_kb * 1024);
     PG_ENSURE_ERROR_CLEANUP(clean_up, PointerGetDatum(load));
     {
-        status = load_locked(load, ncolumns, attnums, result, err);
+        status = load_locked(load, request, &dropped, result, err);
         if (!tqp_load_interrupted())
             tqp_cache_remove_orphans();
     }
@@ -302,9 +336,9 @@ TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnum
     CHECK_FOR_INTERRUPTS(); /* what stopped the load, now that nothing of it is left */
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(context);
-    if (status == TQP_OK)
-        tqp_use_forget(rel);
-    else
+    if (status != TQP_OK)
         tqp_use_failed(rel);
+    else if (dropped.n > 0)
+        tqp_use_want(rel, dropped.n, dropped.attnums);
     return status;
 }

@@ -28,14 +28,22 @@ typedef struct TqpLoadResult {
 
 #define TQP_WAIT_FOR_EVER (-1)
 
+typedef struct TqpLoadRequest {
+    int ncolumns;
+    const AttrNumber *attnums; /* which tqp_pg_type must know */
+    int wait_ms;               /* for another load of the same relation */
+    bool narrow; /* where everything must be read anew, only these columns, not all that were there
+                  */
+} TqpLoadRequest;
+
 /*
- * Bring the cache of rel up to date and add the columns (which tqp_pg_type must know).  Waits so
- * many milliseconds for another load of the same relation, then result->busy says so with TQP_OK.
+ * Bring the cache of rel up to date and add the columns.  When it has waited for another load long
+ * enough result->busy says so, with TQP_OK.
  * Engine and file failures are returned; PostgreSQL's own errors (a cancel, a page that cannot be
  * read) are raised, with threads joined and files removed.
  */
-extern TqpStatus tqp_load_relation(Relation rel, int ncolumns, const AttrNumber *attnums,
-                                   int wait_ms, TqpLoadResult *result, TqpError *err) TQP_NODISCARD;
+extern TqpStatus tqp_load_relation(Relation rel, const TqpLoadRequest *request,
+                                   TqpLoadResult *result, TqpError *err) TQP_NODISCARD;
 
 /* A relation file made by this transaction must not be loaded by it (cache.c says why). */
 extern bool tqp_cache_file_is_new(Relation rel);

@@ -17,7 +17,7 @@ typedef struct TqpPinWork {
     int ncolumns;
     const AttrNumber *attnums;
     TqpType *types;
-    bool may_load; /* columns that are missing */
+    const TqpPinTerms *terms;
     TqpArena *arena;
     BlockNumber nblocks;
     TqpOpenGeneration *open; /* NULL: nothing is cached */

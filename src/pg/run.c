@@ -88,14 +88,13 @@ static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scann
 }
 
 /*
- * May the statement fill the cache?  Yes when PostgreSQL's own plan costs as much as reading the
- * tables whose columns are missing does: it would read them anyway.  One that finds its rows by an
- * index, or stops early, shall not wait for that; but once such plans have cost as much in sum, a
- * load would have been cheaper (unless a cache worker has been there first).
+ * May the statement load missing columns?  Yes when PostgreSQL's own plan costs as much as reading
+ * the tables whose columns are missing does: it would read them anyway.  One that finds its rows by
+ * an index, or stops early, shall not wait for that; but once such plans have cost as much in sum,
+ * a load would have been cheaper (unless a cache worker has been there first).
  */
-static bool may_load(TqpScanState *s, const Scanned *tables, int n) {
-    const Plan *plan = s->own != NULL ? s->own : s->css.ss.ps.plan;
-    double cost = tqp_planner_work(plan->total_cost), missing = 0, spent = 0;
+static bool may_load(double cost, const Scanned *tables, int n) {
+    double missing = 0, spent = 0;
     for (int i = 0; i < n; i++)
         missing += tables[i].missing;
     for (int i = 0; tqp_auto_load && i < n; i++) {
@@ -119,10 +118,12 @@ static bool pin_all(TqpScanState *s, const char **reason) {
     foreach (lc, s->plan.relations)
         if (!open_scanned(s, lfirst(lc), &tables[foreach_current_index(lc)], reason))
             return false;
-    bool load = may_load(s, tables, (int)n);
+    const Plan *plan = s->own != NULL ? s->own : s->css.ss.ps.plan;
+    TqpPinTerms terms = {.cost = tqp_planner_work(plan->total_cost)};
+    terms.may_load = may_load(terms.cost, tables, (int)n);
     for (Size i = 0; i < n; i++) {
         run->pins[i] = tqp_cache_pin(tables[i].rel, estate->es_snapshot, tables[i].n,
-                                     tables[i].attnums, load, &run->arena, reason);
+                                     tables[i].attnums, &terms, &run->arena, reason);
         if (run->pins[i] == NULL)
             return false;
         run->rels[i] = &run->pins[i]->rel;

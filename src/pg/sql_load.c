@@ -244,7 +244,8 @@ Datum tqp_load(PG_FUNCTION_ARGS) {
                                RelationGetRelationName(rel)),
                         errhint("Commit first.")));
     INSTR_TIME_SET_CURRENT(begin);
-    if (tqp_load_relation(rel, n, attnums, TQP_WAIT_FOR_EVER, &result, &err) != TQP_OK)
+    TqpLoadRequest request = {.ncolumns = n, .attnums = attnums, .wait_ms = TQP_WAIT_FOR_EVER};
+    if (tqp_load_relation(rel, &request, &result, &err) != TQP_OK)
         raise_failure(&err);
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, begin);

@@ -72,13 +72,25 @@ static TqpUseSlot *find_or_claim(Relation rel) {
     return s;
 }
 
+static void add_columns(TqpUseSlot *s, int ncolumns, const AttrNumber *attnums) {
+    for (int c = 0; c < ncolumns; c++)
+        atomic_fetch_or(&s->columns[attnums[c] / 64], UINT64CONST(1) << (attnums[c] % 64));
+}
+
+void tqp_use_want(Relation rel, int ncolumns, const AttrNumber *attnums) {
+    TqpUseSlot *s = find_or_claim(rel);
+    if (s == NULL)
+        return;
+    add_columns(s, ncolumns, attnums);
+    atomic_store(&s->uses, TQP_USE_AGAIN);
+}
+
 double tqp_use_note(Relation rel, double cost, int ncolumns, const AttrNumber *attnums) {
     uint64 units = (uint64)Max(1.0, Min(cost, 1e15));
     TqpUseSlot *s = find_or_claim(rel);
     if (s == NULL)
         return 0;
-    for (int c = 0; c < ncolumns; c++)
-        atomic_fetch_or(&s->columns[attnums[c] / 64], UINT64CONST(1) << (attnums[c] % 64));
+    add_columns(s, ncolumns, attnums);
     atomic_fetch_add(&s->uses, 1);
     return (double)(atomic_fetch_add(&s->cost, units) + units);
 }
@@ -96,6 +108,22 @@ static void forget(uint64 key) {
     reset(s);
     atomic_store(&s->failed, 0);
     atomic_store(&s->key, 0);
+}
+
+void tqp_use_loaded(Relation rel, uint32 ncolumns, const TqpStoreColumn *columns) {
+    uint64 key = key_of_rel(rel), left = 0;
+    TqpUseSlot *s = find(key);
+    if (s == NULL)
+        return;
+    for (uint32 c = 0; c < ncolumns; c++)
+        atomic_fetch_and(&s->columns[columns[c].attnum / 64],
+                         ~(UINT64CONST(1) << (columns[c].attnum % 64)));
+    for (int i = 0; i < TQP_USE_WORDS; i++)
+        left |= atomic_load(&s->columns[i]);
+    atomic_store(&s->cost, 0);
+    atomic_store(&s->failed, 0);
+    if (left == 0)
+        forget(key);
 }
 
 void tqp_use_forget(Relation rel) {

@@ -14,7 +14,10 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+#include "store/store.h"
+
 #define TQP_USE_SLOTS 256
+#define TQP_USE_AGAIN 2 /* uses at which a cache worker loads */
 #define TQP_USE_WORDS (MaxHeapAttributeNumber / 64 + 1)
 
 /* One table, of whichever database.  Every field alone is right; they are not read together. */
@@ -41,9 +44,13 @@ typedef struct TqpUse {
  * this one included; 0 when nothing can be counted.
  */
 extern double tqp_use_note(Relation rel, double cost, int ncolumns, const AttrNumber *attnums);
+/* These columns were cached and had to go: a cache worker shall load them. */
+extern void tqp_use_want(Relation rel, int ncolumns, const AttrNumber *attnums);
 /* A load of the relation failed: the next one is not tried at once. */
 extern void tqp_use_failed(Relation rel);
-/* It was loaded, or unloaded: counting begins anew. */
+/* These columns were loaded: they do not count any more, and what plans cost is summed anew. */
+extern void tqp_use_loaded(Relation rel, uint32 ncolumns, const TqpStoreColumn *columns);
+/* It was unloaded on request. */
 extern void tqp_use_forget(Relation rel);
 /* True when a load of the relation failed less than a minute ago, in any backend. */
 extern bool tqp_use_has_failed(Relation rel);

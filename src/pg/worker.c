@@ -105,7 +105,7 @@ static void refresh(Relation rel) {
     TqpLoadResult result;
     TqpError err;
     /* No column is named: those that are there are brought up to date. */
-    if (tqp_load_relation(rel, 0, NULL, 0, &result, &err) != TQP_OK)
+    if (tqp_load_relation(rel, &(TqpLoadRequest){0}, &result, &err) != TQP_OK)
         ereport(LOG, (errmsg("tqp: could not refresh the cache of \"%s\": %s",
                              RelationGetRelationName(rel), err.message)));
     else
@@ -249,7 +249,7 @@ static void find_databases(Oid unused) {
         struct stat st;
         snprintf(path, sizeof(path), "%s/%u", tqp_control_cache_dir(), database->oid);
         if (!database->datallowconn ||
-            (stat(path, &st) != 0 && !tqp_use_any(database->oid, TQP_WORKER_USES)))
+            (stat(path, &st) != 0 && !tqp_use_any(database->oid, TQP_USE_AGAIN)))
             continue;
         MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
         databases_found = lappend_oid(databases_found, database->oid);

@@ -29,7 +29,6 @@ extern bool tqp_worker_vacuum(Relation rel, int ncolumns, const AttrNumber *attn
 
 /* Load what queries of this database have used more than once without a cache. */
 extern void tqp_worker_load_used(void);
-#define TQP_WORKER_USES 2
 /* Of these columns, those that are still there and have a representation. */
 extern int tqp_worker_columns(Relation rel, int nwanted, const AttrNumber *wanted,
                               AttrNumber *attnums);

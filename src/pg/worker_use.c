@@ -58,7 +58,8 @@ static void load(Relation rel, int n, const AttrNumber *attnums, uint32 uses) {
     snprintf(activity, sizeof(activity), "tqp: first load of relation %s",
              RelationGetRelationName(rel));
     pgstat_report_activity(STATE_RUNNING, activity);
-    if (tqp_load_relation(rel, n, attnums, 0, &result, &err) != TQP_OK)
+    TqpLoadRequest request = {.ncolumns = n, .attnums = attnums};
+    if (tqp_load_relation(rel, &request, &result, &err) != TQP_OK)
         ereport(LOG, (errmsg("tqp: could not load \"%s\": %s", RelationGetRelationName(rel),
                              err.message)));
     else if (!result.busy)
@@ -89,7 +90,7 @@ static void load_step(Oid relid) {
 }
 
 void tqp_worker_load_used(void) {
-    List *uses = tqp_auto_load ? tqp_use_list(TQP_WORKER_USES) : NIL;
+    List *uses = tqp_auto_load ? tqp_use_list(TQP_USE_AGAIN) : NIL;
     ListCell *lc;
     foreach (lc, uses) {
         CHECK_FOR_INTERRUPTS();

@@ -95,11 +95,12 @@ static void load_step(Oid relid) {
         if ((request->columns[i / 64] >> (i % 64) & 1) != 0)
             wanted[n++] = (AttrNumber)i;
     n = tqp_worker_columns(rel, n, wanted, attnums);
+    TqpLoadRequest what = {.ncolumns = n, .attnums = attnums, .wait_ms = TQP_WAIT_FOR_EVER};
     pgstat_report_activity(STATE_RUNNING, "tqp: load after VACUUM");
     if (!tqp_cache_relation_ok(rel, &reason))
         ereport(LOG, (errmsg("tqp: \"%s\" is vacuumed, but cannot be loaded: %s",
                              RelationGetRelationName(rel), reason)));
-    else if (tqp_load_relation(rel, n, attnums, TQP_WAIT_FOR_EVER, &result, &err) != TQP_OK)
+    else if (tqp_load_relation(rel, &what, &result, &err) != TQP_OK)
         ereport(LOG, (errmsg("tqp: could not load \"%s\" after VACUUM: %s",
                              RelationGetRelationName(rel), err.message)));
     else
