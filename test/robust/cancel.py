@@ -29,6 +29,38 @@ QUERIES = {
     "many rows": "COPY (SELECT k, v, s FROM big WHERE v % 2 = 0) TO '/dev/null'",
 }
 
+# hot: a tenth of the rows have one key on both sides, so that one row has tens of thousands of pairs.
+HOT = "FROM big a JOIN other b ON a.hot = b.hot"
+JOINS = {
+    "join on text": "SELECT count(*), sum(a.v) FROM big a JOIN other b ON a.s = b.s",
+    "join, many groups": "SELECT a.k, count(*), sum(b.v) FROM big a JOIN other b ON a.k = b.k "
+                         "GROUP BY a.k ORDER BY 2 DESC, 1 LIMIT 5",
+    "hot key, LIMIT": f"SELECT a.id, b.id {HOT} ORDER BY a.id + b.id, a.id LIMIT 5",
+    "hot key, aggregate": f"SELECT count(*), sum(a.v + b.v) {HOT}",
+    "hot key, condition": f"SELECT count(*) {HOT} AND a.v + b.v < a.k - 900000",
+    "hot key, anti": "SELECT count(*) FROM big a WHERE NOT EXISTS "
+                     "(SELECT 1 FROM other b WHERE a.hot = b.hot AND b.v > a.v + 200000)",
+    "hot key, left": "SELECT count(b.id), count(*) FROM big a LEFT JOIN other b "
+                     "ON a.hot = b.hot AND b.v > a.v + 200000",
+    "hot key, full": "SELECT count(a.id), count(b.id), count(*) FROM big a FULL JOIN other b "
+                     "ON a.hot = b.hot AND b.v + 1000 > a.v",
+    "hot key, scalar": "SELECT count(*) FROM big a WHERE a.v > "
+                       "(SELECT avg(b.v) FROM other b WHERE b.hot = a.hot AND b.id <> a.id)",
+    "no key": "SELECT count(*) FROM big a JOIN other b ON a.v < b.v - 99990 AND a.k > b.k",
+    "no key, nested": "SELECT count(*) FROM big a JOIN big b ON a.v > b.v AND b.id < 5000 "
+                      "JOIN other c ON c.v > b.v + a.v AND c.id < 5000",
+    "NOT IN": "SELECT count(*) FROM big WHERE k NOT IN (SELECT k FROM other WHERE v > 10)",
+    "IN by row": "SELECT count(*) FROM big WHERE (k, v) NOT IN (SELECT k, nullif(v, 3) FROM other)",
+    "UNION": "SELECT count(*) FROM (SELECT s, k FROM big UNION SELECT s, k FROM other) x",
+    "EXCEPT ALL": "SELECT count(*) FROM (SELECT s FROM big EXCEPT ALL SELECT s FROM other) x",
+    "INTERSECT": "SELECT count(*) FROM (SELECT k, v FROM big INTERSECT SELECT k, v FROM other) x",
+    "DISTINCT ON": "SELECT count(s) FROM (SELECT DISTINCT ON (k) k, s FROM big ORDER BY k, v) x",
+    "grouping sets": "SELECT k, v, count(*) FROM big GROUP BY CUBE (k, v) ORDER BY 3 DESC, 1, 2 "
+                     "LIMIT 5",
+    "LATERAL with LIMIT": "SELECT count(x.id) FROM other b, LATERAL (SELECT a.id FROM big a "
+                          "WHERE a.k = b.k ORDER BY a.v LIMIT 1) x",
+}
+
 
 class Runner:
     """Runs a statement in a thread and cancels it after a while."""
@@ -76,17 +108,21 @@ class Runner:
         return taken - max(0.001, int(delay * 1000) / 1000)
 
 
-def duration(session, sql):
-    """Seconds of a statement."""
+def duration(session, sql, most=0):
+    """Seconds of a statement, which is stopped after `most`; 0: never."""
     start = time.monotonic()
-    session.execute(sql)
+    session.run(f"SET statement_timeout = {most * 1000}")
+    state = session.error(sql)
+    session.run("SET statement_timeout = 0")
+    assert state in (None, "57014"), state
     return time.monotonic() - start
 
 
 def rounds(runner, sql, seconds, before=None):
     """Latencies of cancels at random moments."""
     latencies = []
-    for i in range(ROUNDS if seconds < 1 else max(6, ROUNDS // 4)):
+    for i in range(max(24, ROUNDS) if seconds < 0.05 else ROUNDS if seconds < 1 else
+                   max(6, ROUNDS // 4)):
         if before:
             runner.session.execute(before)
         delay = random.random() * seconds * 0.9
@@ -161,6 +197,22 @@ def end_in_load(helper, way, seconds):
     return taken
 
 
+def stop_often(runner, base, name, sql):
+    """Stop a query at random moments, also when it would run for minutes; then look what is left."""
+    session = runner.session
+    seconds = duration(session, sql, 3)
+    rounds(runner, sql, seconds)
+    before = anonymous(session.pid)
+    fds = process(session.pid)[1]
+    limit = Limit(runner, base)
+    latencies = rounds(runner, sql, seconds)
+    judge(f"{name} ({seconds * 1000:.0f} ms)", latencies, limit.seconds())
+    grown = anonymous(session.pid) - before
+    check(grown < 64 << 20, f"{name}: memory grew by {max(grown, 0) >> 10} kB")
+    check(process(session.pid)[1] <= fds + 2, f"{name}: no file is left open")
+    check(wait_for(lambda: process(session.pid)[0] == 1, 1), f"{name}: no thread is left")
+
+
 def anonymous(pid):
     """Private memory of a process in bytes; the allocator keeps some of what was freed."""
     with open(f"/proc/{pid}/status") as status:
@@ -176,7 +228,8 @@ def main():
     session, helper = Session(), Session()
     session.run(
         "CREATE TABLE big AS SELECT g AS id, (g * 7919::bigint) % 1000003 AS k, "
-        "(g * 31337) % 100000 AS v, g / 7.0::float8 AS f, md5(g::text) AS s "
+        "(g * 31337) % 100000 AS v, g / 7.0::float8 AS f, md5(g::text) AS s, "
+        "CASE WHEN g % 10 = 0 THEN 0 ELSE g END AS hot "
         f"FROM generate_series(1::bigint, {ROWS}) g", "VACUUM big",
         "SET tqp.force = on", "SET max_parallel_workers_per_gather = 0")
     mark = cluster.log_size()
@@ -219,17 +272,13 @@ def main():
         if plain:
             equal(engine, plain, f"{name}: same answer")
         equal(session.outcome(sql)[0], "offloaded", f"{name}: runs on the engine")
-        seconds = duration(session, sql)
-        rounds(runner, sql, seconds)
-        before = anonymous(session.pid)
-        fds = process(session.pid)[1]
-        limit = Limit(runner, base)
-        latencies = rounds(runner, sql, seconds)
-        judge(f"{name} ({seconds * 1000:.0f} ms)", latencies, limit.seconds())
-        grown = anonymous(session.pid) - before
-        check(grown < 64 << 20, f"{name}: memory grew by {max(grown, 0) >> 10} kB")
-        check(process(session.pid)[1] <= fds + 2, f"{name}: no file is left open")
-        check(wait_for(lambda: process(session.pid)[0] == 1, 1), f"{name}: no thread is left")
+        stop_often(runner, base, name, sql)
+    session.run(f"CREATE TABLE other AS SELECT id * 3 AS id, k, v, s, hot * 2 AS hot FROM big "
+                f"WHERE id <= {ROWS // 2}", "VACUUM ANALYZE big", "VACUUM ANALYZE other", load,
+                "SELECT tqp.load('other')")
+    for name, sql in JOINS.items():
+        check("(TqpScan)" in session.rows("EXPLAIN " + sql)[0][0], f"{name}: planned for the engine")
+        stop_often(runner, base, name, sql)
 
     # A cursor that is closed half way, and a backend that is terminated.
     session.run("BEGIN", "DECLARE c CURSOR FOR SELECT k, s FROM big", "FETCH 1000 FROM c", "CLOSE c",
