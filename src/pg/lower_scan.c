@@ -8,6 +8,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_index.h"
@@ -17,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
 #include "pg/cache.h"
@@ -86,12 +88,24 @@ static bool default_equality(Relation index, int key, Oid type) {
     return equality == lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
 }
 
+/*
+ * A snapshot from before the index was made may see the duplicates that were deleted for it.  The
+ * plan is run under this snapshot or later ones.
+ */
+static bool holds_for_snapshot(Relation index) {
+    TransactionId made = HeapTupleHeaderGetXmin(index->rd_indextuple->t_data);
+    if (TransactionIdIsCurrentTransactionId(made))
+        return !IsolationUsesXactSnapshot();
+    return ActiveSnapshotSet() && !XidInMVCCSnapshot(made, GetActiveSnapshot());
+}
+
 /* The scan's columns of a unique index; false when it lacks one or promises less. */
 static bool unique_columns(const TableScan *s, Relation index, TqpUnique *unique) {
     Form_pg_index form = index->rd_index;
     uint32_t *columns = palloc(sizeof(*columns) * (Size)(form->indnkeyatts + 1));
     if (!form->indisunique || !form->indisvalid || !form->indimmediate || form->indcheckxmin ||
-        RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL)
+        RelationGetIndexPredicate(index) != NIL || RelationGetIndexExpressions(index) != NIL ||
+        !holds_for_snapshot(index))
         return false;
     for (int k = 0; k < form->indnkeyatts; k++) {
         AttrNumber attnum = form->indkey.values[k];
