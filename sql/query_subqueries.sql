@@ -64,7 +64,19 @@ WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM 
 WITH x AS MATERIALIZED (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT count(*) FROM q_one WHERE EXISTS (SELECT FROM x WHERE x.id > q_one.id);
 SELECT count(*) FROM q_empty WHERE k = (SELECT k FROM q_few); -- none
 SELECT f.id FROM q_few f LEFT JOIN q_empty e ON f.id = e.id WHERE e.k > 3 AND (SELECT k FROM q_few) = 3;
+-- Rows that a join drops raise, as PostgreSQL evaluates conditions at the scans that they read.
+SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE f.id = (SELECT a.id FROM q_all a WHERE a.k = f.k);
+SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE f.id = (SELECT id FROM q_all);
+SELECT count(*) FROM q_few f WHERE f.id = (SELECT a.id FROM q_all a WHERE a.k = f.k) AND EXISTS (SELECT 1 FROM q_one o WHERE o.id = f.id + 1000);
+SELECT v, count(*) FROM (SELECT (SELECT a.id FROM q_all a WHERE a.k = f.k) AS v FROM q_few f JOIN q_one o ON o.id = f.id + 1000) s GROUP BY ROLLUP (v);
+SELECT count(*) FROM q_one o LEFT JOIN (SELECT f.id, (SELECT a.id FROM q_all a WHERE a.k = f.k) AS v FROM q_few f JOIN q_one p ON p.id = f.id + 1000) s ON s.id + 1 = o.id AND s.v > 3;
+SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE 10 / (f.id - 7) > 0;
+SELECT count(*) FROM (SELECT f.id, 10 / (f.id - 7) AS q FROM q_few f) s JOIN q_one o ON o.id = s.id + 1000 WHERE q > 0;
+SELECT count(*) FROM q_one o LEFT JOIN q_few f ON f.id + 1000 = o.id AND 10 / (f.id - 7) > 0;
 RESET tqp.force;
+SELECT same('SELECT (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f JOIN q_one o ON o.id = f.id + 1000');
+SELECT same('SELECT count(*) FROM q_few f JOIN q_one o ON o.k = f.k WHERE f.id <> 7 AND 10 / (f.id - 7) > 0');
+SELECT tqp.explain('SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE f.id = (SELECT a.id FROM q_all a WHERE a.k = f.k)', 'optimised');
 SELECT same('WITH x AS (SELECT id, 1 / (id - 7) AS q FROM q_few) SELECT id FROM x WHERE id = 8');
 SELECT same('WITH x AS MATERIALIZED (SELECT id, 1 / (id + 7) AS q FROM q_few) SELECT sum(id) FROM x WHERE id > 8');
 SELECT same('WITH x AS (SELECT id, k + 1 AS q FROM q_few) SELECT count(*) FROM x, x y WHERE x.id = y.q');

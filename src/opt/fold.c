@@ -148,6 +148,17 @@ static const TqpExpr *fold_in(TqpArena *a, const TqpExpr *e) {
     return null_seen ? tqp_ir_const_null(a, e->type) : tqp_ir_const_bool(a, false);
 }
 
+/* An integer as a numeric, then as one of more digits: at once, which fits. */
+static const TqpExpr *fold_cast(TqpArena *a, const TqpExpr *e) {
+    const TqpExpr *x = e->args[0], *y = x->op == TQP_OP_CAST ? x->args[0] : x;
+    TqpTypeKind from = y->type.kind;
+    if (y != x && x->type.kind == TQP_TYPE_NUM && e->type.kind == TQP_TYPE_NUM &&
+        e->type.scale >= x->type.scale &&
+        (from == TQP_TYPE_I16 || from == TQP_TYPE_I32 || from == TQP_TYPE_I64))
+        return tqp_ir_call1(a, TQP_OP_CAST, e->type, y);
+    return fold_strict(a, e);
+}
+
 static const TqpExpr *fold_none(TqpArena *a, const TqpExpr *e) {
     (void)a;
     return e;
@@ -171,6 +182,7 @@ static const TqpExpr *(*const folds[TQP_OP_COUNT])(TqpArena *a, const TqpExpr *e
     [TQP_OP_DISTINCT] = fold_distinct,
     [TQP_OP_IN] = fold_in,
     [TQP_OP_PAD] = fold_none,
+    [TQP_OP_CAST] = fold_cast,
 };
 
 static const TqpExpr *fold_expr(TqpArena *a, const TqpExpr *e, void *arg) {

@@ -10,7 +10,7 @@
  * What reads a row further out stays above a dependent join: decorrelation may copy the left input,
  * and is simple where only filters above read that row.
  *
- * What may raise stays where it is, so that no more rows meet it.
+ * What may raise goes as far, as it does in PostgreSQL: rows that the join drops meet it.
  */
 #include "opt/push.h"
 
@@ -22,7 +22,7 @@ typedef struct Split {
 } Split;
 
 static bool movable(const TqpExpr *e) {
-    return !tqp_ir_expr_may_raise(e) && !tqp_opt_is_bool(e, true);
+    return !tqp_opt_is_bool(e, true);
 }
 
 static bool to_left(TqpArena *a, Split *s, const TqpExpr *e) {
@@ -135,15 +135,9 @@ const TqpNode *tqp_opt_push_join(TqpArena *a, const TqpNode *node, const TqpExpr
 }
 
 const TqpNode *tqp_opt_push_append(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
-    TqpExprList below = {0}, stay = {0};
     const TqpNode *inputs[2];
-    for (uint32_t i = 0; i < above->n; i++) {
-        const TqpExpr *e = above->items[i];
-        if (!tqp_opt_list_add(a, tqp_ir_expr_may_raise(e) ? &stay : &below, e))
-            return NULL;
-    }
     for (int k = 0; k < 2; k++)
-        if ((inputs[k] = tqp_opt_push(a, node->inputs[k], &below)) == NULL)
+        if ((inputs[k] = tqp_opt_push(a, node->inputs[k], above)) == NULL)
             return NULL;
-    return tqp_opt_push_rest(a, tqp_opt_with_inputs(a, node, inputs), &stay);
+    return tqp_opt_with_inputs(a, node, inputs);
 }

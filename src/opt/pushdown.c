@@ -2,8 +2,8 @@
  * predicate_pushdown: the conjuncts of a filter travel down to where the rows come from.
  *
  *   filter   its conjuncts join, after those below
- *   project  through it, columns replaced by the expressions, when none of these may raise
- *   sort     through it, when no key may raise
+ *   project  through it, columns replaced by the expressions
+ *   sort     through it
  *   aggregate  those that use keys only, when there is a key; PostgreSQL moves them from HAVING to
  *            WHERE likewise.  Without a key a row comes out even when none goes in
  *   limit, number, shared  never
@@ -116,13 +116,6 @@ static const TqpNode *place_filter(TqpArena *a, const TqpNode *node, const TqpEx
     return tqp_opt_push(a, node->inputs[0], &all);
 }
 
-static bool none_raises(uint32_t n, const TqpExpr *const *exprs) {
-    for (uint32_t i = 0; i < n; i++)
-        if (tqp_ir_expr_may_raise(exprs[i]))
-            return false;
-    return true;
-}
-
 /* e over the node's outputs as an expression over its input; *fits false when it grew too much. */
 static const TqpExpr *through(TqpArena *a, const TqpExpr *e, const TqpExpr *const *exprs,
                               bool *fits) {
@@ -133,10 +126,13 @@ static const TqpExpr *through(TqpArena *a, const TqpExpr *e, const TqpExpr *cons
     return x;
 }
 
-/* From the first conjunct that does not pass, all stay: their order matters. */
+/*
+ * From the first conjunct that does not pass, all stay: their order matters.  PostgreSQL evaluates
+ * expressions of rows that the conjuncts keep, too.
+ */
 static const TqpNode *place_project(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
     TqpExprList below = {0}, stay = {0};
-    bool pass = none_raises(node->noutputs, node->project.exprs);
+    bool pass = true;
     for (uint32_t i = 0; i < above->n; i++) {
         const TqpExpr *e = above->items[i];
         const TqpExpr *x = pass ? through(a, e, node->project.exprs, &pass) : e;
@@ -148,12 +144,7 @@ static const TqpNode *place_project(TqpArena *a, const TqpNode *node, const TqpE
 }
 
 static const TqpNode *place_sort(TqpArena *a, const TqpNode *node, const TqpExprList *above) {
-    static const TqpExprList none = {0};
-    bool pass = true;
-    for (uint32_t i = 0; i < node->sort.nkeys; i++)
-        pass = pass && !tqp_ir_expr_may_raise(node->sort.keys[i].expr);
-    const TqpNode *input = tqp_opt_push(a, node->inputs[0], pass ? above : &none);
-    return tqp_opt_push_rest(a, tqp_opt_with_input(a, node, input), pass ? &none : above);
+    return tqp_opt_with_input(a, node, tqp_opt_push(a, node->inputs[0], above));
 }
 
 static bool only_keys(TqpArena *a, const TqpNode *node, const TqpExpr *e, bool *only) {
@@ -177,7 +168,6 @@ static const TqpNode *place_aggregate(TqpArena *a, const TqpNode *node, const Tq
         pass = pass && node->aggregate.nkeys > 0;
         if (pass && (x = through(a, e, node->aggregate.keys, &pass)) == NULL)
             return NULL;
-        pass = pass && !tqp_ir_expr_may_raise(x);
         if (!tqp_opt_list_add(a, pass ? &below : &stay, pass ? x : e))
             return NULL;
     }

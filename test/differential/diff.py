@@ -170,6 +170,9 @@ class Run:
         form = rng.choice(FORMS if query.parameters is None else PREPARED_FORMS)
         chosen = settings.random_settings(rng)
         settings.apply(self.reader, chosen, self.current)
+        self.comparer.naive = chosen["tqp.backend"] == "ref"
+        self.comparer.may_miss = not settings.PLACE_ERRORS.isdisjoint(
+            chosen["tqp.disabled_passes"].split(","))
         if rng.random() < 0.3:
             self.disturb()
         own_write = table.insert(5) if rng.random() < 0.1 else None

@@ -7,6 +7,8 @@ import libpq
 
 SOURCE = Path(__file__).parents[2] / "src"
 PASSES = re.findall(r'^TQP_PASS\("(\w+)"', (SOURCE / "opt/passes.def").read_text(), re.MULTILINE)
+# Without these an error may be missing that PostgreSQL raises in rows that a join drops.
+PLACE_ERRORS = {"subquery_placement", "predicate_pushdown", "join_kinds"}
 DEFAULTS = {"tqp.threads": "2", "tqp.isa": "auto", "tqp.backend": "cpu", "tqp.memory_limit": "1GB",
             "tqp.disabled_passes": "", "tqp.auto_load": "on", "timezone": "UTC", "work_mem": "4MB",
             "plan_cache_mode": "auto"}

@@ -189,13 +189,13 @@ static void pushdown(void) {
                                                                       ") " T ")",
          "(filter (and (is_null " I ") (eq (div " I " " J ") " C("1") ") (const false bool)) " T
                                                                       ")");
-    /* through a projection that cannot raise */
+    /* through a projection */
     PLAN(off,
          "(filter (gt (col 1 bool) (const false bool)) (project (" I " (is_null " S ")) " T "))",
          "(project (" I " (is_null " S ")) (filter (gt (is_null " S ") (const false bool)) " T
          "))");
     PLAN(off, "(filter (gt (col 0 i32) " C("1") ") (project ((add " I " " J ")) " T "))",
-         "(filter (gt (col 0 i32) " C("1") ") (project ((add " I " " J ")) " T "))");
+         "(project ((add " I " " J ")) (filter (gt (add " I " " J ") " C("1") ") " T "))");
     /* through a sort, never through a limit */
     PLAN(off, "(filter " B " (sort (" I " asc nulls_last) " T "))",
          "(sort (" I " asc nulls_last) (filter " B " " T "))");
@@ -212,7 +212,7 @@ static void pushdown(void) {
     PLAN(off, "(filter (const false bool) (aggregate (" I ") ((count_star i64)) " T "))",
          "(aggregate (" I ") ((count_star i64)) (filter (const false bool) " T "))");
     PLAN(off, "(filter (eq (div " C("1") " (col 0 i32)) " C("1") ") (aggregate (" I ") () " T "))",
-         "(filter (eq (div " C("1") " (col 0 i32)) " C("1") ") (aggregate (" I ") () " T "))");
+         "(aggregate (" I ") () (filter (eq (div " C("1") " " I ") " C("1") ") " T "))");
 }
 
 static void pruning(void) {

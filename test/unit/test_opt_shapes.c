@@ -160,12 +160,12 @@ static void conditions(void) {
          "\"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0))) (filter (eq (col 0 "
          "i32) (const 5 i32)) (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) "
          "(unique 0))))");
-    /* what may raise stays; a mark's predicate stays where it may be NULL */
+    /* also what may raise; a mark's predicate stays where it may be NULL */
     PLAN("(filter (eq (div (const 1 i32) (col 0 i32)) (const 5 i32)) (join inner (eq (col 0 i32) "
          "(col 2 i32)) " SUPPLIER_ NATION_ "))",
-         "(join inner (and (eq (col 0 i32) (col 2 i32)) (eq (div (const 1 i32) (col 0 i32)) (const "
-         "5 i32))) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique 0)) "
-         "(scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique 0)))");
+         "(join inner (eq (col 0 i32) (col 2 i32)) (filter (eq (div (const 1 i32) (col 0 i32)) "
+         "(const 5 i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) (\"s_nationkey\" i32) (unique "
+         "0))) (scan 6 \"nation\" (\"n_nationkey\" i32) (\"n_regionkey\" i32) (unique 0)))");
     PLAN("(join mark (and (eq (col 0 i32) (col 2 i32)) (eq (col 3 i32) (const 1 i32)) (is_null "
          "(col 3 i32))) " SUPPLIER_ NATION_ ")",
          "(join mark (and (eq (col 0 i32) (col 2 i32)) (eq (col 3 i32) (const 1 i32))) (scan 1 "
