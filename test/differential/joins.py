@@ -113,6 +113,9 @@ class Joins:
             return None
         a, b = pair
         text = f"{a.sql} = {b.sql}"
+        if self.rng.random() < 0.08:
+            text = {"int": f"{a.sql} = {b.sql} + 1", "numeric": f"{a.sql} * 2 = {b.sql}",
+                    "text": f"upper({a.sql}) = upper({b.sql})"}.get(a.kind, text)
         if self.rng.random() < 0.1:
             text = f"{b.sql} IS NOT DISTINCT FROM {a.sql}" if a.most + b.most < 100 else text
         for _ in range(self.rng.choice([0, 0, 0, 1, 2])):

@@ -40,6 +40,17 @@ class RelationalGenerator(Joins):
             return f"coalesce({c.sql}, {self.constant(c.kind)}) = {rng.choice(same).sql}"
         return f"{c.sql} {rng.choice(COMPARISONS)} {self.constant(c.kind)}"
 
+    def raising(self, columns):
+        """A predicate that raises in some rows, or None."""
+        rng = self.rng
+        numbers = [c for c in columns if c.kind in ("int", "numeric")]
+        if not numbers:
+            return None
+        c, d = rng.choice(numbers), rng.choice(numbers)
+        divisor = rng.choice([f"({c.sql} - {rng.choice([3, 17, 39, 150, 1777])})",
+                              f"nullif({c.sql}, 0)", f"({c.sql} + {d.sql} + 7)"])
+        return f"{rng.choice([d.sql, '1000'])} / {divisor} {rng.choice(COMPARISONS)} 1"
+
     def correlated(self, scope, depth):
         """A block without items, with a condition on the rows outside, and the columns in it; None
         when too large."""
@@ -94,7 +105,12 @@ class RelationalGenerator(Joins):
                  "in": f"{c.sql} IN ({{0}})", "not in": f"{c.sql} NOT IN ({{0}})",
                  "any": f"{c.sql} {operator} ANY ({{0}})", "all": f"{c.sql} {operator} ALL ({{0}})"}
         text = texts.get(feature, f"{c.sql} {operator} ({{0}})")
-        if feature in ("scalar comparison", "having subquery"):
+        if feature == "one row comparison":  # or PostgreSQL raises 21000
+            made = self.correlated(scope, 0)
+            inner = made and self.with_value(made, c)
+        elif feature == "row in":
+            return self.row_in(block, scope, depth, columns)
+        elif feature in ("scalar comparison", "having subquery"):
             inner = self.row_of(self.probe(scope, depth - 1), c)
         elif feature == "correlated comparison":
             inner = self.row_of(self.correlated(scope, depth - 1), c)
@@ -106,6 +122,37 @@ class RelationalGenerator(Joins):
         if not inner:
             return False
         block.add(feature, text, (inner,))
+        return True
+
+    def row_in(self, block, scope, depth, columns):
+        """(x, y) IN or NOT IN a subquery; False when no bounded one was found."""
+        wanted = [self.rng.choice(columns), self.rng.choice(columns)]
+        most = min(MOST_ROWS, MOST_CORRELATED // max(1, scope.rows))
+        made = self.probe(scope, depth - 1, most)
+        if not made:
+            return False
+        inner, offered = made
+        for w in wanted:
+            fits = [c for c in offered if self.comparable(c, w)]
+            if not fits:
+                return False
+            inner.add("value", self.rng.choice(fits).sql)
+        word = self.rng.choice(["IN", "IN", "NOT IN"])
+        block.add("row in", f"({wanted[0].sql}, {wanted[1].sql}) {word} ({{0}})", (inner,))
+        return True
+
+    def alternative(self, block, scope, depth):
+        """A subquery under OR, NOT or CASE; False when no bounded one was found."""
+        one = Block()
+        feature = self.rng.choice(["exists", "in", "not in", "any", "all", "scalar comparison",
+                                   "correlated comparison"])
+        if not self.subquery_predicate(one, scope, depth, feature):
+            return False
+        part, other = one.parts[0], self.simple(scope.columns)
+        text = self.rng.choice([f"({part.text} OR {other})", f"({other} OR {part.text})",
+                                f"NOT ({part.text} AND {other})", f"({part.text}) IS NOT TRUE",
+                                f"CASE WHEN {other} THEN {part.text} ELSE false END"])
+        block.add("alternative", text, part.blocks)
         return True
 
     def with_value(self, made, kind):
@@ -122,7 +169,12 @@ class RelationalGenerator(Joins):
             feature = self.pick("where")
             if feature is None:
                 return
-            if feature == "predicate" or not self.subquery_predicate(block, scope, depth, feature):
+            if feature == "raising" and (text := self.raising(scope.columns)):
+                block.add(feature, text)
+            elif feature == "alternative" and self.alternative(block, scope, depth):
+                continue
+            elif (feature in ("predicate", "raising", "alternative")
+                  or not self.subquery_predicate(block, scope, depth, feature)):
                 block.add("predicate", self.simple(scope.columns))
 
     # ---- SELECT, GROUP BY, HAVING -------------------------------------------------------------
@@ -130,7 +182,9 @@ class RelationalGenerator(Joins):
     def value(self, columns):
         """An expression of these columns; it raises nothing."""
         rng, c = self.rng, self.rng.choice(columns)
-        shape = rng.randrange(8)
+        shape = rng.randrange(10)
+        if shape == 8:
+            return self.computed(c)
         if shape == 0:
             return replace(c, sql=f"coalesce({c.sql}, {self.constant(c.kind)})", most=MOST_ROWS)
         if shape == 1:
@@ -141,6 +195,15 @@ class RelationalGenerator(Joins):
             return Col(f"({self.simple(columns)})", "bool", MOST_ROWS)
         return c
 
+    def computed(self, c):
+        """A function of a column."""
+        texts = {"int": [f"({c.sql} + 1)", f"({c.sql} % 7)", f"abs({c.sql})", f"greatest({c.sql}, 3)"],
+                 "numeric": [f"({c.sql} * 2)", f"round({c.sql})", f"least({c.sql}, 17)"],
+                 "text": [f"upper({c.sql})", f"nullif({c.sql}, 'k1')", f"({c.sql} || 'x')"],
+                 "date": [f"date_trunc('month', {c.sql})", f"({c.sql} + interval '2 days')"],
+                 "bool": [f"(NOT {c.sql})"], "float": [f"({c.sql} + 0.5::float8)"]}
+        return replace(c, sql=self.rng.choice(texts[c.kind]), most=MOST_ROWS)
+
     def aggregate(self, columns):
         """A call whose result does not depend on the order of the rows."""
         rng, c = self.rng, self.rng.choice(columns)
@@ -149,6 +212,8 @@ class RelationalGenerator(Joins):
         function = rng.choice(["count", "count", "min", "max", "sum", "avg", "count(*)"])
         if function == "count(*)":
             return Col(f"count(*){extra}", "int", MOST_ROWS)
+        if c.kind == "bool" and rng.random() < 0.7:
+            return Col(f"{rng.choice(['bool_and', 'bool_or'])}({c.sql}){extra}", "bool", MOST_ROWS)
         if function == "count" or (function in ("min", "max") and c.kind == "bool"):
             return Col(f"count({distinct}{c.sql}){extra}", "int", MOST_ROWS)
         if function in ("min", "max"):
@@ -168,7 +233,8 @@ class RelationalGenerator(Joins):
         elif feature == "correlated subquery":
             inner = self.row_of(self.correlated(scope, depth - 1), wanted)
         else:  # one row, or PostgreSQL raises 21000
-            made = self.correlated(scope, 0)
+            made = (self.correlated(scope, 0) if feature == "one row"
+                    else self.probe(scope, 0, conjuncts=[1, 2]))
             inner = made and self.with_value(made, wanted)
         if not inner:
             return None
@@ -277,7 +343,7 @@ class RelationalGenerator(Joins):
         if rng.random() < 0.15 and not grouped and self.pick("distinct", "distinct"):
             block.add("distinct", "DISTINCT")
         rows = scope.rows
-        if kinds is None and depth > 0 and rng.random() < 0.15:
+        if depth > 0 and rng.random() < (0.15 if kinds is None else 0.3):
             rows = self.set_operation(block, scope, depth, made, rows)
         return block, rows, [replace(c, most=min(c.most, rows)) for c in made]
 
