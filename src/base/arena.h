@@ -5,17 +5,41 @@
 #ifndef TQP_BASE_ARENA_H
 #define TQP_BASE_ARENA_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
+/*
+ * Memory of freed buffers, for the next ones: a new page costs the kernel more than most pipelines
+ * do with it.  Thread-safe but for the limit.  It belongs to the host and may outlive queries; what
+ * it holds is not counted by a broker.
+ */
+#define TQP_SPARES_MAX 64
+
+typedef struct TqpSpare {
+    void *base;
+    size_t size; /* bytes; 0 = free entry */
+} TqpSpare;
+
+typedef struct TqpSpares {
+    pthread_mutex_t lock;
+    size_t limit, total; /* bytes */
+    TqpSpare spares[TQP_SPARES_MAX];
+} TqpSpares;
+
+void tqp_spares_init(TqpSpares *spares, size_t limit);
+/* Hold no more than that from now on. */
+void tqp_spares_limit(TqpSpares *spares, size_t limit);
+
 /* Thread-safe.  A limit of 0 means none. */
 typedef struct TqpBroker {
     _Atomic int64_t used; /* bytes */
     _Atomic int64_t peak; /* bytes */
     int64_t limit;        /* bytes */
+    TqpSpares *spares;    /* may be NULL */
 } TqpBroker;
 
 void tqp_broker_init(TqpBroker *broker, int64_t limit_bytes);
@@ -48,6 +72,7 @@ typedef struct TqpBuffer {
     void *data;
     size_t bytes; /* capacity asked for */
     void *base;   /* what free() takes */
+    size_t size;  /* of base */
     TqpBroker *broker;
 } TqpBuffer;
 

@@ -5,6 +5,7 @@ void tqp_broker_init(TqpBroker *broker, int64_t limit_bytes) {
     atomic_init(&broker->used, 0);
     atomic_init(&broker->peak, 0);
     broker->limit = limit_bytes;
+    broker->spares = NULL;
 }
 
 TqpStatus tqp_broker_reserve(TqpBroker *broker, int64_t bytes) {

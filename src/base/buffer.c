@@ -1,7 +1,8 @@
 /* Large aligned buffers, staggered so that equal offsets of two columns fall into different sets.
  */
-#include "base/arena.h"
+#include "base/spares.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,14 +41,19 @@ TqpStatus tqp_buffer_alloc(TqpBuffer *buf, TqpBroker *broker, size_t bytes) {
     if (broker != NULL)
         TQP_TRY(tqp_broker_reserve(broker, (int64_t)bytes));
     size_t size = (bytes + extra + 63) / 64 * 64;
-    void *base = aligned_alloc(64, size);
+    bool spares = broker != NULL && broker->spares != NULL;
+    void *base = spares ? tqp_spares_take(broker->spares, &size) : NULL;
     if (base == NULL) {
-        if (broker != NULL)
-            tqp_broker_release(broker, (int64_t)bytes);
-        return TQP_NO_MEMORY;
+        base = aligned_alloc(64, size);
+        if (base == NULL) {
+            if (broker != NULL)
+                tqp_broker_release(broker, (int64_t)bytes);
+            return TQP_NO_MEMORY;
+        }
+        advise_huge(base, size);
     }
-    advise_huge(base, size);
     buf->base = base;
+    buf->size = size;
     buf->data = (char *)base + stagger_of(base, bytes);
     buf->bytes = bytes;
     buf->broker = broker;
@@ -74,7 +80,10 @@ void tqp_buffer_free(TqpBuffer *buf) {
     if (buf->base != NULL) {
         if (buf->broker != NULL)
             tqp_broker_release(buf->broker, (int64_t)buf->bytes);
-        free(buf->base);
+        if (buf->broker != NULL && buf->broker->spares != NULL)
+            tqp_spares_give(buf->broker->spares, buf->base, buf->size);
+        else
+            free(buf->base);
     }
     memset(buf, 0, sizeof(*buf));
 }

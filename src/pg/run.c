@@ -135,6 +135,19 @@ static int threads(void) {
     return tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
 }
 
+/* Spare memory of this session: while a program runs, and between programs. */
+#define SPARES_RUNNING ((Size)64 << 20)
+#define SPARES_IDLE    ((Size)16 << 20)
+
+static TqpSpares *spares(void) {
+    static TqpSpares session;
+    static bool made = false;
+    if (!made)
+        tqp_spares_init(&session, SPARES_IDLE);
+    made = true;
+    return &session;
+}
+
 bool tqp_run_bind(TqpScanState *s, const char **reason) {
     TqpRun *run = &s->run;
     TqpError error = {0};
@@ -149,6 +162,7 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
                               .host_arg = s};
     INSTR_TIME_SET_CURRENT(clock);
     tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);
+    run->broker.spares = spares();
     tqp_arena_init(&run->arena, &run->broker);
     error.status = tqp_ir_parse(&run->arena, s->plan.ir, &run->node, &error);
     if (error.status != TQP_OK)
@@ -181,7 +195,9 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
         .compare = tqp_pg_compare_text,
         .instrument = s->css.ss.ps.instrument != NULL,
     };
+    tqp_spares_limit(run->broker.spares, SPARES_RUNNING);
     TqpStatus status = tqp_exec_run(&run->query, run->program, run->rels, run->npins, &run->result);
+    tqp_spares_limit(run->broker.spares, SPARES_IDLE);
     run->run_ms = lap(&clock);
     if (status == TQP_OK)
         return true;

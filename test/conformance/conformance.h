@@ -81,6 +81,7 @@ void prepare_index(Case *c);
 void prepare_table(Case *c);
 void prepare_set(Case *c);
 void restrict_to_set(Case *c, int k, TqpLane lane, void *values);
+void restrict_near(Case *c, int k, TqpLane lane, void *values);
 void prepare_member(Case *c);
 void prepare_rank(Case *c);
 

@@ -438,8 +438,9 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
     [TQP_STEP_INDEX] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_index, NULL},
     [TQP_STEP_MEMBER] =
-        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 6, prepare_member, NULL},
-    [TQP_STEP_RANK] = {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_rank, NULL},
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_MASK, ROWS_ALL, 6, prepare_member, restrict_near},
+    [TQP_STEP_RANK] =
+        {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_U32, ROWS_ALL, 6, prepare_rank, restrict_near},
     [TQP_STEP_TO_I64] =
         {{IN_SAME, IN_NONE, IN_NONE}, TQP_LANE_I64, ROWS_ALL, 2, prepare_shift, restrict_to_target},
     [TQP_STEP_TO_I128] = {{IN_SAME, IN_NONE, IN_NONE},

@@ -82,12 +82,25 @@ void restrict_to_set(Case *c, int k, TqpLane lane, void *values) {
 static uint64_t *random_set(Case *c) {
     static const uint32_t limits[] = {1, 64, 100, 70000};
     uint32_t limit = limits[random_below(&c->random, 4)];
-    uint64_t *bits = case_own(c, malloc(tqp_bitmap_words(limit) * sizeof(uint64_t)));
-    for (uint32_t w = 0; w < tqp_bitmap_words(limit); w++)
+    uint64_t *bits = case_own(c, malloc((tqp_bitmap_words(limit) + 1) * sizeof(uint64_t)));
+    for (uint32_t w = 0; w <= tqp_bitmap_words(limit); w++)
         bits[w] = random_u64(&c->random) & random_u64(&c->random);
     prepare_index(c);
     c->args.imm[1].i = limit;
     return bits;
+}
+
+/* Every other case: values that rise slowly from the first place, as keys of clustered rows do. */
+void restrict_near(Case *c, int k, TqpLane lane, void *values) {
+    (void)k;
+    if (c->n % 2 == 0 || lane == TQP_LANE_I128)
+        return;
+    int64_t first = (int64_t)(0 - (uint64_t)c->args.imm[0].i), step = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        int64_t value =
+            (int64_t)((uint64_t)first + (uint64_t)(step += random_below(&c->random, 5)));
+        memcpy((char *)values + value_bytes(lane, i), &value, tqp_lane_bytes(lane));
+    }
 }
 
 void prepare_member(Case *c) {

@@ -50,6 +50,40 @@ static void test_buffer(void) {
     CHECK_INT(atomic_load(&broker.used), 0);
 }
 
+/* A freed buffer is the next one of about its size, until the limit says otherwise. */
+static void test_spares(void) {
+    TqpBroker broker;
+    TqpSpares spares;
+    TqpBuffer a, b, c;
+    tqp_spares_init(&spares, 3 << 20);
+    tqp_broker_init(&broker, 0);
+    broker.spares = &spares;
+    CHECK_INT(tqp_buffer_alloc(&a, &broker, 2 << 20), TQP_OK);
+    CHECK_INT(tqp_buffer_alloc(&b, &broker, 2 << 20), TQP_OK);
+    void *base = a.base;
+    tqp_buffer_free(&a);
+    tqp_buffer_free(&b); /* beyond the limit */
+    CHECK(spares.total >= 2 << 20 && spares.total <= 3 << 20);
+    CHECK_INT(tqp_buffer_alloc(&a, &broker, 1 << 20), TQP_OK); /* half of it would lie idle */
+    CHECK(a.base != base);
+    CHECK_INT(tqp_buffer_alloc(&b, &broker, (2 << 20) - 4096), TQP_OK);
+    CHECK(b.base == base);
+    CHECK_INT(b.bytes, (2 << 20) - 4096);
+    memset(b.data, 1, b.bytes);
+    CHECK_INT(tqp_buffer_alloc(&c, &broker, 100), TQP_OK);
+    tqp_buffer_free(&a);
+    tqp_buffer_free(&b);
+    tqp_buffer_free(&c);
+    CHECK_INT(broker.used, 0);
+    CHECK(spares.total > 0);
+    tqp_spares_limit(&spares, 0);
+    CHECK_INT(spares.total, 0);
+    CHECK_INT(tqp_buffer_alloc(&a, &broker, 1 << 20), TQP_OK);
+    tqp_buffer_free(&a);
+    CHECK_INT(spares.total, 0);
+    pthread_mutex_destroy(&spares.lock);
+}
+
 static void test_int128(void) {
     char buf[TQP_INT128_DIGITS + 1];
     TqpInt128 v;
@@ -149,6 +183,7 @@ int main(void) {
     TqpIsa isa;
     test_arena();
     test_buffer();
+    test_spares();
     test_int128();
     test_checksum();
     test_types();

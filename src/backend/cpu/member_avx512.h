@@ -1,4 +1,7 @@
-/* MEMBER by gathers: 32 bits of the set for each of 16 (of I64: 8) values at once. */
+/*
+ * MEMBER of 16 (of I64: 8) values at once: of near places from one window of the set, else by
+ * gathers.
+ */
 #ifndef TQP_BACKEND_CPU_MEMBER_AVX512_H
 #define TQP_BACKEND_CPU_MEMBER_AVX512_H
 
@@ -25,10 +28,22 @@ INLINE MemberPlaces member_places(uint64_t add, uint64_t limit, size_t width) {
     return p;
 }
 
+/* Places that begin at `first` and lie within 32 of it: keys of clustered rows mostly do. */
+INLINE uint64_t member_near(__m512i distance, uint32_t first, const uint64_t *bits) {
+    uint64_t window;
+    memcpy(&window, (const char *)bits + (first >> 3), sizeof(window));
+    __m512i near = _mm512_set1_epi32((int)(window >> (first & 7)));
+    return _mm512_test_epi32_mask(_mm512_srlv_epi32(near, distance), _mm512_set1_epi32(1));
+}
+
 INLINE uint64_t member_16(__m512i x, MemberPlaces p, const uint64_t *bits) {
     __m512i at = _mm512_sub_epi32(x, _mm512_set1_epi32((int)p.lo));
     __mmask16 in = _mm512_cmplt_epu32_mask(at, _mm512_set1_epi32((int)p.count));
     at = _mm512_add_epi32(at, _mm512_set1_epi32((int)p.from));
+    uint32_t first = (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(at));
+    __m512i distance = _mm512_sub_epi32(at, _mm512_set1_epi32((int)first));
+    if (in == 0xffff && _mm512_cmplt_epu32_mask(distance, _mm512_set1_epi32(32)) == 0xffff)
+        return member_near(distance, first, bits);
     __m512i words =
         _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), in, _mm512_srli_epi32(at, 5), bits, 4);
     __m512i bit =
