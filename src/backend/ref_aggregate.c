@@ -221,3 +221,15 @@ void tqp_ref_GROUP_MIN32(TqpLane lane, const TqpKernelArgs *args) {
 void tqp_ref_GROUP_MAX32(TqpLane lane, const TqpKernelArgs *args) {
     group_extreme(lane, args, TQP_LANE_U32, -1);
 }
+
+void tqp_ref_SEGMENT_SUM(TqpLane lane, const TqpKernelArgs *args) {
+    const uint32_t *ends = args->aux;
+    for (uint32_t i = 0, k = 0; i < args->n; i++) {
+        k += i == ends[k];
+        if (!tqp_ref_guarded(args, i))
+            continue;
+        TqpInt128 sum = tqp_ref_get(TQP_LANE_I64, args->out, k).i;
+        tqp_ref_put(TQP_LANE_I64, args->out, k,
+                    tqp_ref_int(sum + tqp_ref_get(lane, args->in[0], i).i));
+    }
+}

@@ -98,6 +98,19 @@ char *tqp_arena_printf(TqpArena *arena, const char *fmt, ...) {
     return s;
 }
 
+/* Behind the block that is being filled, if there is one. */
+void tqp_arena_take(TqpArena *arena, TqpArena *from) {
+    TqpArenaBlock **at = arena->head != NULL ? &arena->head->next : &arena->head;
+    TqpArenaBlock *last = from->head;
+    if (last == NULL)
+        return;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = *at;
+    *at = from->head;
+    from->head = NULL;
+}
+
 void tqp_arena_free(TqpArena *arena) {
     TqpArenaBlock *block = arena->head;
     while (block != NULL) {

@@ -61,6 +61,8 @@ void *tqp_arena_alloc(TqpArena *arena, size_t bytes);
 void *tqp_arena_zalloc(TqpArena *arena, size_t bytes);
 char *tqp_arena_strndup(TqpArena *arena, const char *s, size_t len);
 char *tqp_arena_printf(TqpArena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Memory of `from`, of the same broker, is freed with `arena` then; `from` is empty. */
+void tqp_arena_take(TqpArena *arena, TqpArena *from);
 void tqp_arena_free(TqpArena *arena); /* everything; the arena is empty and usable afterwards */
 
 /*

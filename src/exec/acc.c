@@ -69,6 +69,7 @@ TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *back
         info->count = info->same != a ? plan->infos[info->same].count : find_count(plan, info->acc);
         info->has_values = info->same == a && info->acc->kind != TQP_ACC_COUNT;
     }
+    plan->by_segments = tqp_acc_plan_has_segments(plan);
     return TQP_OK;
 }
 
@@ -132,34 +133,47 @@ static TqpStatus init_values(const TqpAccInfo *info, void *values, uint32_t from
     return TQP_OK;
 }
 
-TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
-                        const TqpStop *stop) {
-    if (n <= accs->capacity) {
-        accs->ngroups = n > accs->ngroups ? n : accs->ngroups;
+TqpStatus tqp_accs_reserve(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
+                           const TqpStop *stop) {
+    size_t kept = accs->ngroups, cap = n;
+    if (n <= accs->capacity)
         return TQP_OK;
-    }
-    uint32_t old = accs->capacity;
-    uint64_t cap = old == 0 ? n : (uint64_t)old * 2;
-    cap = cap < n ? n : cap < UINT32_MAX ? cap : UINT32_MAX;
-    for (uint32_t k = 0; k < plan->ncounts; k++) {
-        TqpBuffer *counts = &accs->counts[k];
-        TQP_TRY(tqp_memory_grow(counts, broker, (size_t)old * 8, (size_t)cap * 8, stop));
-        TQP_TRY(tqp_memory_clear((int64_t *)counts->data + old, (size_t)(cap - old) * 8, stop));
-    }
+    for (uint32_t k = 0; k < plan->ncounts; k++)
+        TQP_TRY(tqp_memory_grow(&accs->counts[k], broker, kept * 8, cap * 8, stop));
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];
         size_t width = tqp_column_width(info->lane);
         if (!info->has_values)
             continue;
-        TQP_TRY(tqp_memory_grow(&accs->values[a], broker, old * width, (size_t)cap * width, stop));
-        TQP_TRY(init_values(info, accs->values[a].data, old, (uint32_t)cap, stop));
-        if (info->lane != TQP_LANE_F64 || info->acc->kind != TQP_ACC_F64)
-            continue;
-        TqpBuffer *special = &accs->special[a];
-        TQP_TRY(tqp_memory_grow(special, broker, old, (size_t)cap, stop));
-        TQP_TRY(tqp_memory_clear((char *)special->data + old, (size_t)(cap - old), stop));
+        TQP_TRY(tqp_memory_grow(&accs->values[a], broker, kept * width, cap * width, stop));
+        if (info->acc->kind == TQP_ACC_F64)
+            TQP_TRY(tqp_memory_grow(&accs->special[a], broker, kept, cap, stop));
     }
-    accs->capacity = (uint32_t)cap;
+    accs->capacity = n;
+    return TQP_OK;
+}
+
+TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
+                        const TqpStop *stop) {
+    uint32_t from = accs->ngroups;
+    if (n <= from)
+        return TQP_OK;
+    if (n > accs->capacity) {
+        uint64_t cap = (uint64_t)accs->capacity * 2;
+        cap = cap < n ? n : cap < UINT32_MAX ? cap : UINT32_MAX;
+        TQP_TRY(tqp_accs_reserve(accs, plan, broker, (uint32_t)cap, stop));
+    }
+    size_t more = n - from;
+    for (uint32_t k = 0; k < plan->ncounts; k++)
+        TQP_TRY(tqp_memory_clear((int64_t *)accs->counts[k].data + from, more * 8, stop));
+    for (uint32_t a = 0; a < plan->naccs; a++) {
+        const TqpAccInfo *info = &plan->infos[a];
+        if (!info->has_values)
+            continue;
+        TQP_TRY(init_values(info, accs->values[a].data, from, n, stop));
+        if (info->acc->kind == TQP_ACC_F64)
+            TQP_TRY(tqp_memory_clear((char *)accs->special[a].data + from, more, stop));
+    }
     accs->ngroups = n;
     return TQP_OK;
 }

@@ -26,7 +26,8 @@ typedef struct TqpAccInfo {
 
 typedef struct TqpAccPlan {
     const TqpBackend *backend;
-    bool scalar; /* one group: sums of integers are I128 throughout */
+    bool scalar;      /* one group: sums of integers are I128 throughout */
+    bool by_segments; /* tqp_accs_add_segments can do it */
     uint32_t naccs, ncounts;
     TqpAccInfo *infos;
     TqpAccCount *counts;
@@ -53,7 +54,10 @@ TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *back
                        const TqpSink *sink) TQP_NODISCARD;
 size_t tqp_accs_bytes_per_group(const TqpAccPlan *plan);
 TqpStatus tqp_accs_init(TqpAccs *accs, const TqpAccPlan *plan, TqpArena *arena) TQP_NODISCARD;
-/* At least n groups; new ones are empty. */
+/* Room for n groups. */
+TqpStatus tqp_accs_reserve(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
+                           const TqpStop *stop) TQP_NODISCARD;
+/* At least n groups; new ones are empty.  After ngroups = 0 all of them are. */
 TqpStatus tqp_accs_grow(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *broker, uint32_t n,
                         const TqpStop *stop) TQP_NODISCARD;
 void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan);
@@ -61,6 +65,13 @@ void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan);
 /* Add a tile.  groups: group of each row, lane U8 or U32; ignored when scalar. */
 void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const void *groups,
                   TqpLane group_lane);
+/*
+ * acc_segments.c: add a tile without a selection whose rows up to ends[0] are of group `first`,
+ * those from there up to ends[1] of the next, and so on: `count` groups.
+ */
+bool tqp_acc_plan_has_segments(const TqpAccPlan *plan);
+void tqp_accs_add_segments(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, uint32_t first,
+                           uint32_t count, const uint32_t *ends);
 /* Rows that accumulator `info` takes; NULL = all.  Uses buf. */
 const uint64_t *tqp_acc_guard(const TqpAccPlan *plan, const TqpTile *tile, const TqpAccInfo *info,
                               uint64_t *buf);

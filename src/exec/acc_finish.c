@@ -4,6 +4,7 @@
  */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "exec/acc.h"
 
@@ -37,30 +38,71 @@ static void result_range(const TqpSlot *slot, TqpInt128 *least, TqpInt128 *most)
     *most = *most < type_most ? *most : type_most;
 }
 
-static TqpStatus finish_int(const Finish *f) {
+/* Lanes are constants where it is called, so that nothing is chosen in the loop. */
+static inline __attribute__((always_inline)) TqpStatus finish_lanes(const Finish *f, TqpLane from,
+                                                                    TqpLane to) {
     const TqpAccumulator *acc = f->info->acc;
     const TqpSlot *slot = &f->column->slot;
     bool sum = acc->kind == TQP_ACC_I64 || acc->kind == TQP_ACC_I128;
-    bool count = acc->kind == TQP_ACC_COUNT;
     TqpInt128 least, most;
     result_range(slot, &least, &most);
     for (uint32_t i = 0; i < f->n; i++) {
         uint32_t g = group_of(f, i);
-        TqpInt128 v = count ? (TqpInt128)f->counts[g] : tqp_lane_get(f->info->lane, f->values, g);
-        TqpInt128 add = acc->arg.bias;
-        if (count)
-            add = 0;
-        else if (sum && add != 0 && __builtin_mul_overflow(add, (TqpInt128)f->counts[g], &add))
+        TqpInt128 v = tqp_lane_get(from, f->values, g), add = acc->arg.bias;
+        if (sum && add != 0 && __builtin_mul_overflow(add, (TqpInt128)f->counts[g], &add))
             return TQP_OVERFLOW;
-        if (f->counts[g] == 0 && !count)
+        if (f->counts[g] == 0)
             v = 0;
         else if (__builtin_add_overflow(v, add, &v) || v < least || v > most)
             return TQP_OVERFLOW;
         else
             v -= slot->bias;
-        tqp_lane_put(slot->lane, f->column->values.data, f->at + i, v);
+        tqp_lane_put(to, f->column->values.data, f->at + i, v);
     }
     return TQP_OK;
+}
+
+/* Any int64_t fits the result, and no bias is to be added: values of no row are 0 as well. */
+static bool is_copied(const Finish *f, const void *values) {
+    const TqpAccumulator *acc = f->info->acc;
+    const TqpSlot *slot = &f->column->slot;
+    if (slot->lane != TQP_LANE_I64 ||
+        (slot->type.kind != TQP_TYPE_I64 && slot->type.kind != TQP_TYPE_NUM))
+        return false;
+    return values == f->counts ||
+           (acc->kind == TQP_ACC_I64 && f->info->lane == TQP_LANE_I64 && acc->arg.bias == 0);
+}
+
+static void copy_values(const Finish *f, const int64_t *values) {
+    int64_t *out = (int64_t *)f->column->values.data + f->at;
+    if (f->ids == NULL)
+        memcpy(out, values + f->first, f->n * sizeof(int64_t));
+    for (uint32_t i = 0; f->ids != NULL && i < f->n; i++)
+        out[i] = values[f->ids[i]];
+}
+
+static TqpStatus finish_int(const Finish *finish) {
+    Finish f = *finish;
+    TqpLane to = f.column->slot.lane;
+    TqpAccKind kind = f.info->acc->kind;
+    if (kind == TQP_ACC_COUNT)
+        f.values = f.counts;
+    if (is_copied(&f, f.values)) {
+        copy_values(&f, f.values);
+        return TQP_OK;
+    }
+    if (kind == TQP_ACC_COUNT) {
+        for (uint32_t i = 0; i < f.n; i++)
+            tqp_lane_put(to, f.column->values.data, f.at + i, f.counts[group_of(&f, i)]);
+        return TQP_OK;
+    }
+    if (f.info->lane == TQP_LANE_I64 && to == TQP_LANE_I64)
+        return finish_lanes(&f, TQP_LANE_I64, TQP_LANE_I64);
+    if (f.info->lane == TQP_LANE_I64 && to == TQP_LANE_I128)
+        return finish_lanes(&f, TQP_LANE_I64, TQP_LANE_I128);
+    if (f.info->lane == TQP_LANE_I128 && to == TQP_LANE_I128)
+        return finish_lanes(&f, TQP_LANE_I128, TQP_LANE_I128);
+    return finish_lanes(&f, f.info->lane, to);
 }
 
 /* Codes and ranks are copied as they are. */

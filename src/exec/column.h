@@ -65,5 +65,11 @@ void tqp_column_free(TqpColumn *column);
  */
 TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows, uint32_t ncolumns,
                            TqpColumn *columns, const TqpStop *stop) TQP_NODISCARD;
+/*
+ * One result of the row groups of n > 0 parts in their order, which it takes over.  status: of who
+ * made them; unless it is OK they are freed, and it is returned.
+ */
+TqpStatus tqp_result_join(TqpResult *result, TqpBroker *broker, TqpStatus status, uint32_t n,
+                          TqpResult *parts) TQP_NODISCARD;
 
 #endif

@@ -126,16 +126,56 @@ static TqpStatus set_validity(Build *build, TqpTensor *tensor, const uint8_t *va
     return TQP_OK;
 }
 
+/* Codes of a lane.  The lane is a constant where it is called. */
+static inline __attribute__((always_inline)) bool
+code_range(TqpLane lane, const TqpTensor *tensor, const uint8_t *valid, int64_t *min,
+           int64_t *max) {
+    uint32_t first = 0;
+    while (valid != NULL && first < tensor->nrows && !valid[first])
+        first++;
+    if (first == tensor->nrows)
+        return false;
+    int64_t least = (int64_t)tqp_lane_get(lane, tensor->data, first), most = least;
+    for (uint32_t i = first; i < tensor->nrows; i++) {
+        int64_t v = (int64_t)tqp_lane_get(lane, tensor->data, i);
+        bool counts = valid == NULL || valid[i];
+        least = counts && v < least ? v : least;
+        most = counts && v > most ? v : most;
+    }
+    *min = least;
+    *max = most;
+    return true;
+}
+
 static void set_range(TqpTensor *tensor, const uint8_t *valid) {
-    for (uint32_t i = 0; i < tensor->nrows; i++) {
-        if (valid != NULL && !valid[i])
-            continue;
-        TqpInt128 v = tqp_lane_get(tensor->lane, tensor->data, i) + tensor->base;
-        if (!tensor->has_range || v < tensor->min)
-            tensor->min = v;
-        if (!tensor->has_range || v > tensor->max)
-            tensor->max = v;
-        tensor->has_range = true;
+    int64_t min = 0, max = 0;
+    switch (tensor->lane) {
+    case TQP_LANE_U8:
+        tensor->has_range = code_range(TQP_LANE_U8, tensor, valid, &min, &max);
+        break;
+    case TQP_LANE_U16:
+        tensor->has_range = code_range(TQP_LANE_U16, tensor, valid, &min, &max);
+        break;
+    case TQP_LANE_U32:
+        tensor->has_range = code_range(TQP_LANE_U32, tensor, valid, &min, &max);
+        break;
+    case TQP_LANE_I64:
+        tensor->has_range = code_range(TQP_LANE_I64, tensor, valid, &min, &max);
+        break;
+    default:
+        for (uint32_t i = 0; i < tensor->nrows; i++) {
+            if (valid != NULL && !valid[i])
+                continue;
+            TqpInt128 v = ((const TqpInt128 *)tensor->data)[i];
+            tensor->min = !tensor->has_range || v < tensor->min ? v : tensor->min;
+            tensor->max = !tensor->has_range || v > tensor->max ? v : tensor->max;
+            tensor->has_range = true;
+        }
+        return;
+    }
+    if (tensor->has_range) {
+        tensor->min = min + (TqpInt128)tensor->base;
+        tensor->max = max + (TqpInt128)tensor->base;
     }
 }
 
@@ -264,6 +304,44 @@ TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows,
             keep_buffer(&build, &column->values);
         tqp_column_free(column);
     }
+    if (status != TQP_OK)
+        tqp_result_free(result);
+    return status;
+}
+
+static TqpStatus join_parts(TqpResult *result, uint32_t n, TqpResult *parts) {
+    uint32_t ngroups = 0, nbuffers = 0;
+    for (uint32_t p = 0; p < n; p++) {
+        ngroups += parts[p].rel.ngroups;
+        nbuffers += parts[p].nbuffers;
+    }
+    TqpRelation *rel = &result->rel;
+    *rel = (TqpRelation){parts[0].rel.ncolumns, parts[0].rel.columns, 0, NULL};
+    rel->groups = tqp_arena_alloc(&result->arena, (ngroups + 1) * sizeof(TqpRowGroup));
+    result->buffers = tqp_arena_alloc(&result->arena, (nbuffers + 1) * sizeof(TqpBuffer));
+    if (rel->groups == NULL || result->buffers == NULL)
+        return result->arena.failed != TQP_OK ? result->arena.failed : TQP_NO_MEMORY;
+    for (uint32_t p = 0; p < n; p++) {
+        TqpResult *part = &parts[p];
+        result->nrows += part->nrows;
+        for (uint32_t g = 0; g < part->rel.ngroups; g++)
+            rel->groups[rel->ngroups++] = part->rel.groups[g];
+        for (uint32_t b = 0; b < part->nbuffers; b++)
+            result->buffers[result->nbuffers++] = part->buffers[b];
+        tqp_arena_take(&result->arena, &part->arena);
+        memset(part, 0, sizeof(*part));
+    }
+    return TQP_OK;
+}
+
+TqpStatus tqp_result_join(TqpResult *result, TqpBroker *broker, TqpStatus status, uint32_t n,
+                          TqpResult *parts) {
+    memset(result, 0, sizeof(*result));
+    tqp_arena_init(&result->arena, broker);
+    if (status == TQP_OK)
+        status = join_parts(result, n, parts);
+    for (uint32_t p = 0; p < n; p++)
+        tqp_result_free(&parts[p]);
     if (status != TQP_OK)
         tqp_result_free(result);
     return status;

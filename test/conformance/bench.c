@@ -116,6 +116,13 @@ static void bench_op(TqpStepOp op, TqpLane lane) {
         b.args.aux_count = groups ? GROUPS : CODES;
         b.args.aux = bench_alloc(&b, (size_t)CODES * WIDE);
     }
+    if (op == TQP_STEP_SEGMENT_SUM) {
+        uint32_t *ends = bench_alloc(&b, ROWS / 4 * sizeof(uint32_t));
+        for (uint32_t k = 0; k < ROWS / 4; k++)
+            ends[k] = 4 * (k + 1);
+        b.args.aux = ends;
+        b.args.aux_count = ROWS / 4;
+    }
     b.bits = bench_alloc(&b, ROWS / 8);
     for (uint32_t w = 0; w < ROWS / 64; w++)
         b.bits[w] = random_u64(&b.values.random);

@@ -119,6 +119,20 @@ static void prepare_groups32(Case *c) {
     c->args.aux_count = counts[random_below(&c->random, 9)];
 }
 
+/* Short segments, long ones, or one. */
+static void prepare_segments(Case *c) {
+    static const uint32_t longest[] = {1, 2, 7, 100, 3000, UINT32_MAX};
+    uint32_t most = longest[random_below(&c->random, 6)], count = 0;
+    uint32_t *ends = case_own(c, malloc((c->n + 1) * sizeof(uint32_t)));
+    for (uint32_t at = 0; at < c->n; count++) {
+        uint32_t left = c->n - at, bound = most < left ? most : left;
+        at += most == UINT32_MAX ? left : 1 + random_below(&c->random, bound);
+        ends[count] = at;
+    }
+    c->args.aux = ends;
+    c->args.aux_count = count;
+}
+
 /* ---- text ---- */
 
 static void prepare_like(Case *c) {
@@ -518,6 +532,12 @@ static const Shape shapes[TQP_STEP_KERNEL_COUNT] = {
         {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
     [TQP_STEP_GROUP_MAX32] =
         {{IN_SAME, IN_GROUP32, IN_NONE}, OUT_SAME, ROWS_GROUPS, 3, prepare_groups32, NULL},
+    [TQP_STEP_SEGMENT_SUM] = {{IN_SAME, IN_NONE, IN_NONE},
+                              TQP_LANE_I64,
+                              ROWS_GROUPS,
+                              6,
+                              prepare_segments,
+                              restrict_sum64},
 };
 
 const Shape *shape_of(TqpStepOp op) {

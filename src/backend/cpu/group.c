@@ -41,3 +41,8 @@ INLINE void keep_greatest_VIEW(InVIEW *acc, TqpView x) {
 #include "backend/cpu/group_all.inc"
 #undef WIDTH
 #undef GROUP
+
+#define SEGMENT_BLOCK 512u
+#define TEMPLATE      "backend/cpu/segment_sum.inc"
+#include "backend/cpu/each_sum64.inc"
+#undef TEMPLATE

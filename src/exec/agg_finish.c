@@ -1,0 +1,363 @@
+/*
+ * States of an aggregation -> result.  The range of group numbers is cut into parts, and workers
+ * claim these: they merge the states' accumulators of a part and make its rows of the result, a row
+ * group of their own.  Nothing is as long as the range but what the states have already.
+ *
+ * Where all states have runs only and these do not overlap, but for the first and the last run of a
+ * chunk, there is nothing to merge: rows are read from the runs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/agg.h"
+
+#define PART_MIN 16384u /* groups */
+#define PART_MAX 65536u
+
+/* Chunk of a state, with its first and last group. */
+typedef struct Piece {
+    const TqpRuns *runs;
+    uint32_t state;
+    TqpChunk chunk;
+} Piece;
+
+typedef struct Finish {
+    TqpRun *run;
+    TqpDense *agg;
+    uint32_t npieces; /* by state; by first group when `apart` */
+    Piece *pieces;
+    bool arrays;      /* some state has arrays: the first one has, into which all others go */
+    bool apart;       /* no two pieces have a group in common */
+    bool merged;      /* nothing is left to merge into the first state's arrays */
+    uint32_t width, nparts;
+    TqpResult *parts;
+    _Atomic uint32_t next;
+} Finish;
+
+/* Rows to be made: groups ids[0 .. n) or first, first + 1, .. of accs; their group numbers. */
+typedef struct Slice {
+    const TqpAccs *accs;
+    uint32_t first, n;
+    const uint32_t *ids, *groups;
+} Slice;
+
+/* A worker's memory. */
+typedef struct Worker {
+    Finish *finish;
+    const TqpStop *stop;
+    TqpArena arena;
+    TqpAccs own;       /* scratch; of the groups of a part where no state has arrays */
+    uint32_t *ids;     /* width */
+    uint32_t *groups;  /* width */
+    Slice *slices;     /* npieces + 1 */
+    uint32_t flags;
+} Worker;
+
+static const uint32_t *piece_groups(const Piece *piece) {
+    return (const uint32_t *)piece->runs->groups.data + piece->chunk.start;
+}
+
+/* Runs of the piece below this group. */
+static uint32_t runs_below(const Piece *piece, uint32_t group) {
+    const uint32_t *groups = piece_groups(piece);
+    uint32_t low = 0, high = piece->chunk.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (groups[middle] < group)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Runs of the piece with groups from..from + width - 1, as runs [first, first + n) of its state. */
+static uint32_t cut(const Piece *piece, uint32_t from, uint32_t width, uint32_t *first) {
+    const uint32_t *groups = piece_groups(piece);
+    uint32_t last = from + (width - 1);
+    if (groups[0] > last || groups[piece->chunk.count - 1] < from)
+        return 0;
+    uint32_t begin = runs_below(piece, from);
+    uint32_t end = last == UINT32_MAX ? piece->chunk.count : runs_below(piece, last + 1);
+    *first = piece->chunk.start + begin;
+    return end - begin;
+}
+
+/* ---- merge ---- */
+
+static void merge_piece(Worker *w, TqpAccs *dst, uint32_t base, const Piece *piece, uint32_t from,
+                        uint32_t width) {
+    const TqpAccPlan *plan = &w->finish->agg->plan;
+    uint32_t first, n = cut(piece, from, width, &first);
+    const uint32_t *groups = (const uint32_t *)piece->runs->groups.data + (n > 0 ? first : 0);
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; base > 0 && i < n; i++)
+        w->ids[i] = groups[i] - base;
+    tqp_accs_merge(dst, plan, &piece->runs->accs, n, first, base > 0 ? w->ids : groups, NULL,
+                   &w->flags);
+}
+
+/* Add all states' accumulators of these groups, in the order of states. */
+static void merge_part(Worker *w, TqpAccs *dst, uint32_t base, uint32_t from, uint32_t width) {
+    const Finish *f = w->finish;
+    const Piece *piece = f->pieces, *end = f->pieces + f->npieces;
+    for (uint32_t s = 0; s < f->agg->nstates; s++) {
+        const TqpDenseState *state = &f->agg->states[s];
+        for (; piece < end && piece->state == s; piece++)
+            merge_piece(w, dst, base, piece, from, width);
+        if (s > 0 && state->used)
+            tqp_accs_merge(dst, &f->agg->plan, &state->accs, width, from, NULL, NULL, &w->flags);
+    }
+}
+
+/* ---- rows ---- */
+
+/* Group numbers are codes of the keys, least key first. */
+static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *groups, uint32_t n,
+                      TqpColumn *column, uint32_t at) {
+    const TqpDenseKey *dense = sink->dense;
+    uint32_t stride = 1;
+    for (uint32_t k = 0; k < key; k++)
+        stride *= dense[k].cardinality;
+    uint8_t *valid = column->valid.data;
+    if (sink->nkeys == 1 && valid == NULL && column->slot.lane == TQP_LANE_U32) {
+        memcpy((uint32_t *)column->values.data + at, groups, n * sizeof(uint32_t));
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t code = groups[i] / stride % dense[key].cardinality;
+        bool null = dense[key].nullable && code == dense[key].cardinality - 1;
+        if (valid != NULL)
+            valid[at + i] = !null;
+        code = null ? 0 : code;
+        if (column->slot.lane == TQP_LANE_MASK)
+            ((uint8_t *)column->values.data)[at + i] = (uint8_t)code;
+        else
+            tqp_lane_put(column->slot.lane, column->values.data, at + i, code);
+    }
+}
+
+static TqpStatus fill_columns(const Worker *w, const Slice *slices, uint32_t nslices, uint32_t n,
+                              TqpColumn *columns) {
+    TqpRun *run = w->finish->run;
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpBroker *broker = run->query->broker;
+    for (uint32_t k = 0; k < sink->nkeys; k++)
+        TQP_TRY(tqp_column_alloc(&columns[k], broker, &sink->keys[k], sink->dense[k].nullable, n));
+    for (uint32_t a = 0; a < sink->naccs; a++)
+        TQP_TRY(tqp_column_alloc(&columns[sink->nkeys + a], broker, &sink->accs[a].result,
+                                 sink->accs[a].kind != TQP_ACC_COUNT, n));
+    uint32_t at = 0;
+    for (const Slice *s = slices; s < slices + nslices; s++) {
+        for (uint32_t k = 0; k < sink->nkeys; k++)
+            dense_key(sink, k, s->groups, s->n, &columns[k], at);
+        for (uint32_t a = 0; a < sink->naccs; a++)
+            TQP_TRY(tqp_accs_finish(s->accs, &w->finish->agg->plan, a, s->first, s->n, s->ids,
+                                    &columns[sink->nkeys + a], at));
+        at += s->n;
+    }
+    return TQP_OK;
+}
+
+static TqpStatus make_rows(const Worker *w, const Slice *slices, uint32_t nslices,
+                           TqpResult *part) {
+    TqpRun *run = w->finish->run;
+    const TqpSink *sink = &run->pipeline->sink;
+    uint32_t ncolumns = sink->nkeys + sink->naccs, n = 0;
+    TqpColumn *columns = calloc(ncolumns + 1, sizeof(TqpColumn));
+    if (columns == NULL)
+        return TQP_NO_MEMORY;
+    for (uint32_t s = 0; s < nslices; s++)
+        n += slices[s].n;
+    TqpStatus status = fill_columns(w, slices, nslices, n, columns);
+    if (status == TQP_OK)
+        status = tqp_result_build(part, run->query->broker, n, ncolumns, columns, w->stop);
+    for (uint32_t c = 0; c < ncolumns; c++)
+        tqp_column_free(&columns[c]);
+    free(columns);
+    return status;
+}
+
+/* Groups that have rows; a scalar aggregate has its one group in any case. */
+static Slice present_groups(const Worker *w, const TqpAccs *accs, uint32_t base, uint32_t from,
+                            uint32_t width) {
+    const int64_t *rows = tqp_accs_rows(accs) + (from - base);
+    Slice slice = {.accs = accs, .ids = w->ids, .groups = w->groups};
+    for (uint32_t g = 0; g < width; g++) {
+        w->ids[slice.n] = from - base + g;
+        w->groups[slice.n] = from + g;
+        slice.n += w->finish->agg->plan.scalar || rows[g] > 0;
+    }
+    return slice;
+}
+
+static TqpStatus part_rows(Worker *w, uint32_t p, TqpResult *part) {
+    const Finish *f = w->finish;
+    const TqpAccPlan *plan = &f->agg->plan;
+    uint32_t from = p * f->width, left = f->agg->ngroups - from, n = 0;
+    uint32_t width = left < f->width ? left : f->width;
+    if (f->apart) {
+        for (uint32_t k = 0; k < f->npieces; k++) {
+            Slice *s = &w->slices[n];
+            s->n = cut(&f->pieces[k], from, width, &s->first);
+            s->accs = &f->pieces[k].runs->accs;
+            s->groups = (const uint32_t *)f->pieces[k].runs->groups.data + s->first;
+            n += s->n > 0;
+        }
+        return make_rows(w, w->slices, n, part);
+    }
+    TqpAccs dst = w->own;
+    uint32_t base = from;
+    if (f->arrays) {
+        dst = f->agg->states[0].accs;
+        dst.scratch = w->own.scratch;
+        dst.masks = w->own.masks;
+        base = 0;
+    } else {
+        w->own.ngroups = 0;
+        TQP_TRY(tqp_accs_grow(&w->own, plan, f->run->query->broker, width, w->stop));
+        dst = w->own;
+    }
+    if (!f->merged)
+        merge_part(w, &dst, base, from, width);
+    if (f->parts == NULL)
+        return TQP_OK;
+    Slice slice = present_groups(w, &dst, base, from, width);
+    return make_rows(w, &slice, 1, part);
+}
+
+static TqpStatus work_parts(Worker *w, TqpTeam *team, int worker) {
+    Finish *f = w->finish;
+    TQP_TRY(tqp_accs_init(&w->own, &f->agg->plan, &w->arena));
+    w->ids = tqp_arena_alloc(&w->arena, f->width * sizeof(uint32_t));
+    w->groups = tqp_arena_alloc(&w->arena, f->width * sizeof(uint32_t));
+    w->slices = tqp_arena_zalloc(&w->arena, (f->npieces + 1) * sizeof(Slice));
+    if (w->ids == NULL || w->groups == NULL || w->slices == NULL)
+        return tqp_exec_arena_status(&w->arena);
+    while (!tqp_team_should_stop(team, worker)) {
+        uint32_t p = atomic_fetch_add(&f->next, 1);
+        if (p >= f->nparts)
+            break;
+        TQP_TRY(part_rows(w, p, f->parts != NULL ? &f->parts[p] : NULL));
+    }
+    return tqp_exec_flags_status(w->flags);
+}
+
+static TqpStatus work(TqpTeam *team, int worker, void *arg) {
+    Finish *f = arg;
+    const TqpStop stop = {team, worker, NULL};
+    Worker w = {.finish = f, .stop = &stop};
+    tqp_arena_init(&w.arena, f->run->query->broker);
+    TqpStatus status = work_parts(&w, team, worker);
+    tqp_accs_free(&w.own, &f->agg->plan);
+    tqp_arena_free(&w.arena);
+    return status;
+}
+
+static TqpStatus run_parts(Finish *f) {
+    TqpRun *run = f->run;
+    atomic_store(&f->next, 0);
+    int workers = run->nworkers < (int)f->nparts ? run->nworkers : (int)f->nparts;
+    return tqp_team_run(workers, run->query->poll, work, f);
+}
+
+/* ---- pieces ---- */
+
+static TqpStatus list_pieces(Finish *f) {
+    const TqpDense *agg = f->agg;
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < agg->nstates; s++)
+        n += agg->states[s].runs.nchunks;
+    f->pieces = tqp_arena_alloc(&f->run->arena, (n + 1) * sizeof(Piece));
+    if (f->pieces == NULL)
+        return tqp_exec_arena_status(&f->run->arena);
+    for (uint32_t s = 0; s < agg->nstates; s++) {
+        const TqpRuns *runs = &agg->states[s].runs;
+        const TqpChunk *chunks = runs->chunks.data;
+        for (uint32_t k = 0; k < runs->nchunks; k++)
+            f->pieces[f->npieces++] = (Piece){runs, s, chunks[k]};
+    }
+    return TQP_OK;
+}
+
+static int piece_order(const void *a, const void *b) {
+    const Piece *x = a, *y = b;
+    uint32_t from_x = piece_groups(x)[0], from_y = piece_groups(y)[0];
+    if (from_x != from_y)
+        return from_x < from_y ? -1 : 1;
+    return (x->state > y->state) - (x->state < y->state);
+}
+
+/* The first run of `next` is of the last group of `piece`. */
+static void join_edge(const TqpDense *agg, const Piece *piece, Piece *next, uint32_t *flags) {
+    uint32_t last = piece->chunk.start + piece->chunk.count - 1, first = next->chunk.start;
+    TqpAccs dst = piece->runs->accs; /* the arrays are the state's */
+    tqp_accs_merge(&dst, &agg->plan, &next->runs->accs, 1, 0, &last, &first, flags);
+    next->chunk.start++;
+    next->chunk.count--;
+}
+
+/*
+ * Order the pieces by groups.  They stay as they are where two of them overlap in more than an
+ * edge, or where a group's sums would be added in another order than that of the states.
+ */
+static TqpStatus order_pieces(Finish *f) {
+    const TqpDense *agg = f->agg;
+    size_t bytes = f->npieces * sizeof(Piece);
+    Piece *sorted = tqp_arena_alloc(&f->run->arena, bytes + 1);
+    uint32_t flags = 0, kept = 0;
+    if (sorted == NULL)
+        return tqp_exec_arena_status(&f->run->arena);
+    memcpy(sorted, f->pieces, bytes);
+    qsort(sorted, f->npieces, sizeof(Piece), piece_order);
+    f->apart = true;
+    for (uint32_t k = 1; k < f->npieces && f->apart; k++) {
+        const Piece *before = &sorted[k - 1];
+        f->apart = piece_groups(before)[before->chunk.count - 1] <= piece_groups(&sorted[k])[0] &&
+                   (!f->run->fixed || before->state < sorted[k].state);
+    }
+    if (!f->apart)
+        return TQP_OK;
+    for (uint32_t k = 0; k < f->npieces; k++) {
+        Piece *last = kept > 0 ? &sorted[kept - 1] : NULL;
+        if (last != NULL &&
+            piece_groups(last)[last->chunk.count - 1] == piece_groups(&sorted[k])[0])
+            join_edge(agg, last, &sorted[k], &flags);
+        if (sorted[k].chunk.count > 0)
+            sorted[kept++] = sorted[k];
+    }
+    f->pieces = sorted;
+    f->npieces = kept;
+    return tqp_exec_flags_status(flags);
+}
+
+static TqpStatus prepare(Finish *f) {
+    TqpRun *run = f->run;
+    TqpDense *agg = f->agg;
+    for (uint32_t s = 0; s < agg->nstates; s++)
+        f->arrays |= agg->states[s].used;
+    f->arrays |= !agg->by_runs;
+    if (f->arrays && !agg->states[0].used)
+        TQP_TRY(tqp_agg_open_arrays(run, agg, &agg->states[0], &run->leader));
+    TQP_TRY(list_pieces(f));
+    if (!f->arrays)
+        TQP_TRY(order_pieces(f));
+    f->width = agg->ngroups / PART_MAX >= 4 ? PART_MAX : PART_MIN;
+    f->nparts = (agg->ngroups + f->width - 1) / f->width;
+    if (agg->distinct == NULL)
+        return TQP_OK;
+    TQP_TRY(run_parts(f));
+    f->merged = true;
+    return tqp_distinct_finish(agg->distinct, &agg->states[0].accs, NULL);
+}
+
+TqpStatus tqp_agg_finish(TqpRun *run, TqpResult *result) {
+    Finish f = {.run = run, .agg = run->sink};
+    TQP_TRY(prepare(&f));
+    f.parts = tqp_arena_zalloc(&run->arena, f.nparts * sizeof(TqpResult));
+    if (f.parts == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    TqpStatus status = run_parts(&f);
+    return tqp_result_join(result, run->query->broker, status, f.nparts, f.parts);
+}
