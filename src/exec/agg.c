@@ -36,18 +36,24 @@ static TqpStatus agg_begin(TqpRun *run) {
     return TQP_OK;
 }
 
-static TqpStatus move_runs(TqpDense *agg, TqpDenseState *state, const TqpStop *stop) {
-    const TqpRuns *runs = &state->runs;
-    const uint32_t *groups = runs->groups.data;
+static TqpStatus move_list(const TqpDense *agg, TqpDenseState *state, const TqpGroupList *list,
+                           const TqpStop *stop) {
+    const uint32_t *groups = list->groups.data;
     uint32_t flags = 0;
-    for (uint32_t done = 0, n; done < runs->nruns; done += n) {
-        n = runs->nruns - done < MOVE_RUNS ? runs->nruns - done : MOVE_RUNS;
+    for (uint32_t done = 0, n; done < list->n; done += n) {
+        n = list->n - done < MOVE_RUNS ? list->n - done : MOVE_RUNS;
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
-        tqp_accs_merge(&state->accs, &agg->plan, &runs->accs, n, done, groups + done, NULL, &flags);
+        tqp_accs_merge(&state->accs, &agg->plan, &list->accs, n, done, groups + done, NULL, &flags);
     }
-    tqp_runs_free(&state->runs, &agg->plan);
     return tqp_exec_flags_status(flags);
+}
+
+static TqpStatus move_runs(TqpDense *agg, TqpDenseState *state, const TqpStop *stop) {
+    TQP_TRY(move_list(agg, state, &state->runs.list, stop));
+    TQP_TRY(move_list(agg, state, &state->runs.strays, stop));
+    tqp_runs_free(&state->runs, &agg->plan);
+    return TQP_OK;
 }
 
 TqpStatus tqp_agg_open_arrays(TqpRun *run, TqpDense *agg, TqpDenseState *state, const TqpStop *stop) {
@@ -94,6 +100,7 @@ static void agg_release(TqpRun *run) {
         tqp_accs_free(&state->accs, &agg->plan);
         tqp_arena_free(&state->arena);
     }
+    tqp_group_list_free(&agg->extra, &agg->plan);
     tqp_distinct_release(agg->distinct);
 }
 

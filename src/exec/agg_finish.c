@@ -16,8 +16,8 @@
 
 /* Chunk of a state, with its first and last group. */
 typedef struct Piece {
-    const TqpRuns *runs;
-    uint32_t state;
+    const TqpGroupList *list;
+    uint32_t state; /* nstates: of strays */
     TqpChunk chunk;
 } Piece;
 
@@ -54,7 +54,7 @@ typedef struct Worker {
 } Worker;
 
 static const uint32_t *piece_groups(const Piece *piece) {
-    return (const uint32_t *)piece->runs->groups.data + piece->chunk.start;
+    return (const uint32_t *)piece->list->groups.data + piece->chunk.start;
 }
 
 /* Runs of the piece below this group. */
@@ -89,12 +89,12 @@ static void merge_piece(Worker *w, TqpAccs *dst, uint32_t base, const Piece *pie
                         uint32_t width) {
     const TqpAccPlan *plan = &w->finish->agg->plan;
     uint32_t first, n = cut(piece, from, width, &first);
-    const uint32_t *groups = (const uint32_t *)piece->runs->groups.data + (n > 0 ? first : 0);
+    const uint32_t *groups = (const uint32_t *)piece->list->groups.data + (n > 0 ? first : 0);
     if (n == 0)
         return;
     for (uint32_t i = 0; base > 0 && i < n; i++)
         w->ids[i] = groups[i] - base;
-    tqp_accs_merge(dst, plan, &piece->runs->accs, n, first, base > 0 ? w->ids : groups, NULL,
+    tqp_accs_merge(dst, plan, &piece->list->accs, n, first, base > 0 ? w->ids : groups, NULL,
                    &w->flags);
 }
 
@@ -102,12 +102,12 @@ static void merge_piece(Worker *w, TqpAccs *dst, uint32_t base, const Piece *pie
 static void merge_part(Worker *w, TqpAccs *dst, uint32_t base, uint32_t from, uint32_t width) {
     const Finish *f = w->finish;
     const Piece *piece = f->pieces, *end = f->pieces + f->npieces;
-    for (uint32_t s = 0; s < f->agg->nstates; s++) {
-        const TqpDenseState *state = &f->agg->states[s];
+    for (uint32_t s = 0; s <= f->agg->nstates; s++) {
         for (; piece < end && piece->state == s; piece++)
             merge_piece(w, dst, base, piece, from, width);
-        if (s > 0 && state->used)
-            tqp_accs_merge(dst, &f->agg->plan, &state->accs, width, from, NULL, NULL, &w->flags);
+        if (s > 0 && s < f->agg->nstates && f->agg->states[s].used)
+            tqp_accs_merge(dst, &f->agg->plan, &f->agg->states[s].accs, width, from, NULL, NULL,
+                           &w->flags);
     }
 }
 
@@ -201,8 +201,8 @@ static TqpStatus part_rows(Worker *w, uint32_t p, TqpResult *part) {
         for (uint32_t k = 0; k < f->npieces; k++) {
             Slice *s = &w->slices[n];
             s->n = cut(&f->pieces[k], from, width, &s->first);
-            s->accs = &f->pieces[k].runs->accs;
-            s->groups = (const uint32_t *)f->pieces[k].runs->groups.data + s->first;
+            s->accs = &f->pieces[k].list->accs;
+            s->groups = (const uint32_t *)f->pieces[k].list->groups.data + s->first;
             n += s->n > 0;
         }
         return make_rows(w, w->slices, n, part);
@@ -269,14 +269,14 @@ static TqpStatus list_pieces(Finish *f) {
     uint32_t n = 0;
     for (uint32_t s = 0; s < agg->nstates; s++)
         n += agg->states[s].runs.nchunks;
-    f->pieces = tqp_arena_alloc(&f->run->arena, (n + 1) * sizeof(Piece));
+    f->pieces = tqp_arena_alloc(&f->run->arena, (n + 1) * sizeof(Piece)); /* one is of strays */
     if (f->pieces == NULL)
         return tqp_exec_arena_status(&f->run->arena);
     for (uint32_t s = 0; s < agg->nstates; s++) {
         const TqpRuns *runs = &agg->states[s].runs;
         const TqpChunk *chunks = runs->chunks.data;
         for (uint32_t k = 0; k < runs->nchunks; k++)
-            f->pieces[f->npieces++] = (Piece){runs, s, chunks[k]};
+            f->pieces[f->npieces++] = (Piece){&runs->list, s, chunks[k]};
     }
     return TQP_OK;
 }
@@ -292,8 +292,8 @@ static int piece_order(const void *a, const void *b) {
 /* The first run of `next` is of the last group of `piece`. */
 static void join_edge(const TqpDense *agg, const Piece *piece, Piece *next, uint32_t *flags) {
     uint32_t last = piece->chunk.start + piece->chunk.count - 1, first = next->chunk.start;
-    TqpAccs dst = piece->runs->accs; /* the arrays are the state's */
-    tqp_accs_merge(&dst, &agg->plan, &next->runs->accs, 1, 0, &last, &first, flags);
+    TqpAccs dst = piece->list->accs; /* the arrays are the state's */
+    tqp_accs_merge(&dst, &agg->plan, &next->list->accs, 1, 0, &last, &first, flags);
     next->chunk.start++;
     next->chunk.count--;
 }
@@ -305,7 +305,7 @@ static void join_edge(const TqpDense *agg, const Piece *piece, Piece *next, uint
 static TqpStatus order_pieces(Finish *f) {
     const TqpDense *agg = f->agg;
     size_t bytes = f->npieces * sizeof(Piece);
-    Piece *sorted = tqp_arena_alloc(&f->run->arena, bytes + 1);
+    Piece *sorted = tqp_arena_alloc(&f->run->arena, bytes + sizeof(Piece));
     uint32_t flags = 0, kept = 0;
     if (sorted == NULL)
         return tqp_exec_arena_status(&f->run->arena);
@@ -332,6 +332,86 @@ static TqpStatus order_pieces(Finish *f) {
     return tqp_exec_flags_status(flags);
 }
 
+/* ---- strays ---- */
+
+typedef struct Stray {
+    uint32_t group, state, number;
+} Stray;
+
+static int stray_order(const void *a, const void *b) {
+    const Stray *x = a, *y = b;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    if (x->state != y->state)
+        return x->state < y->state ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The piece, of such that have no group in common, with a run of this group. */
+static const Piece *find_piece(const Finish *f, uint32_t group, uint32_t *number) {
+    uint32_t low = 0, high = f->npieces;
+    while (low < high) { /* the first piece that begins above the group */
+        uint32_t middle = low + (high - low) / 2;
+        if (piece_groups(&f->pieces[middle])[0] <= group)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const Piece *piece = low > 0 ? &f->pieces[low - 1] : NULL;
+    if (piece == NULL || cut(piece, group, 1, number) == 0)
+        return NULL;
+    return piece;
+}
+
+/* Add it to the run of its group, or to the list of groups that only strays have. */
+static TqpStatus place_stray(Finish *f, const Stray *stray, uint32_t *flags) {
+    TqpDense *agg = f->agg;
+    TqpGroupList *extra = &agg->extra;
+    uint32_t *groups = extra->groups.data, number = 0;
+    const Piece *piece = f->apart ? find_piece(f, stray->group, &number) : NULL;
+    TqpAccs dst = piece != NULL ? piece->list->accs : extra->accs;
+    if (piece == NULL) {
+        if (extra->n == 0 || groups[extra->n - 1] != stray->group)
+            groups[extra->n++] = stray->group;
+        number = extra->n - 1;
+        TQP_TRY(tqp_accs_grow(&extra->accs, &agg->plan, f->run->query->broker, extra->n,
+                              &f->run->leader));
+        dst = extra->accs;
+    }
+    tqp_accs_merge(&dst, &agg->plan, &agg->states[stray->state].runs.strays.accs, 1, 0, &number,
+                   &stray->number, flags);
+    return TQP_OK;
+}
+
+static TqpStatus place_strays(Finish *f) {
+    TqpRun *run = f->run;
+    TqpDense *agg = f->agg;
+    uint32_t n = 0, flags = 0;
+    for (uint32_t s = 0; s < agg->nstates; s++)
+        n += agg->states[s].runs.strays.n;
+    if (n == 0)
+        return TQP_OK;
+    Stray *strays = tqp_arena_alloc(&run->arena, n * sizeof(Stray)), *next = strays;
+    if (strays == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    for (uint32_t s = 0; s < agg->nstates; s++) {
+        const TqpGroupList *list = &agg->states[s].runs.strays;
+        for (uint32_t k = 0; k < list->n; k++)
+            *next++ = (Stray){((const uint32_t *)list->groups.data)[k], s, k};
+    }
+    qsort(strays, n, sizeof(Stray), stray_order);
+    TQP_TRY(tqp_accs_init(&agg->extra.accs, &agg->plan, &run->arena));
+    TQP_TRY(tqp_group_list_reserve(&agg->extra, &agg->plan, run->query->broker, n, &run->leader));
+    for (uint32_t k = 0; k < n; k++) {
+        if (tqp_stop_at(&run->leader, k))
+            return TQP_CANCELLED;
+        TQP_TRY(place_stray(f, &strays[k], &flags));
+    }
+    if (agg->extra.n > 0)
+        f->pieces[f->npieces++] = (Piece){&agg->extra, agg->nstates, {0, agg->extra.n}};
+    return tqp_exec_flags_status(flags);
+}
+
 static TqpStatus prepare(Finish *f) {
     TqpRun *run = f->run;
     TqpDense *agg = f->agg;
@@ -343,6 +423,7 @@ static TqpStatus prepare(Finish *f) {
     TQP_TRY(list_pieces(f));
     if (!f->arrays)
         TQP_TRY(order_pieces(f));
+    TQP_TRY(place_strays(f));
     f->width = agg->ngroups / PART_MAX >= 4 ? PART_MAX : PART_MIN;
     f->nparts = (agg->ngroups + f->width - 1) / f->width;
     if (agg->distinct == NULL)

@@ -10,53 +10,92 @@
 #include "exec/memory.h"
 
 #define FIRST_RUNS 65536u
-#define CHUNKS_MAX 4096u /* of a state; more are no order */
+/* Of a state; more are no order. */
+#define CHUNKS_MAX   4096u
+#define STRAYS_FREE  1024u
+#define STRAYS_SHARE 16u /* of the other runs */
+#define STRAYS_SLICE 64u
 
 static TqpStatus open_runs(TqpRun *run, const TqpDense *agg, TqpRuns *runs) {
     size_t rows = run->query->backend->tile_rows;
     runs->open = true;
     tqp_arena_init(&runs->arena, run->query->broker);
-    TQP_TRY(tqp_accs_init(&runs->accs, &agg->plan, &runs->arena));
+    TQP_TRY(tqp_accs_init(&runs->list.accs, &agg->plan, &runs->arena));
+    TQP_TRY(tqp_accs_init(&runs->strays.accs, &agg->plan, &runs->arena));
     runs->mask = tqp_arena_alloc(&runs->arena, rows / 8);
     runs->packed = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
     runs->ends = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
+    runs->falls = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
     runs->rows = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
     runs->numbers = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
-    bool ok = runs->mask && runs->packed && runs->ends && runs->rows && runs->numbers;
+    bool ok = runs->mask && runs->packed && runs->ends && runs->falls && runs->rows &&
+              runs->numbers;
     return ok ? TQP_OK : tqp_exec_arena_status(&runs->arena);
+}
+
+void tqp_group_list_free(TqpGroupList *list, const TqpAccPlan *plan) {
+    tqp_accs_free(&list->accs, plan);
+    tqp_buffer_free(&list->groups);
 }
 
 void tqp_runs_free(TqpRuns *runs, const TqpAccPlan *plan) {
     if (!runs->open)
         return;
-    tqp_accs_free(&runs->accs, plan);
-    tqp_buffer_free(&runs->groups);
+    tqp_group_list_free(&runs->list, plan);
+    tqp_group_list_free(&runs->strays, plan);
     tqp_buffer_free(&runs->chunks);
     tqp_arena_free(&runs->arena);
     memset(runs, 0, sizeof(*runs));
 }
 
-/*
- * Ends of the runs among n > 0 group numbers, and a bit in `mask` for each row but the last of all
- * that ends one.  Returns the number of runs, 0 when the numbers fall somewhere.
- */
-static uint32_t find_runs(TqpRuns *runs, TqpTile *tile, const uint32_t *groups, uint32_t n) {
+TqpStatus tqp_group_list_reserve(TqpGroupList *list, const TqpAccPlan *plan, TqpBroker *broker,
+                                 uint64_t n, const TqpStop *stop) {
+    if (n > UINT32_MAX)
+        return TQP_MEMORY_LIMIT;
+    TQP_TRY(tqp_accs_reserve(&list->accs, plan, broker, (uint32_t)n, stop));
+    return tqp_memory_grow(&list->groups, broker, list->n * sizeof(uint32_t), n * sizeof(uint32_t),
+                           stop);
+}
+
+/* ---- what a tile has ---- */
+
+/* Ends of the runs among n > 0 group numbers, and of those after which the numbers fall. */
+static void find_runs(TqpRuns *runs, TqpTile *tile, const uint32_t *groups, uint32_t n,
+                      uint32_t *nfalls) {
     const TqpScalar one = {.i = 1};
     uint32_t count = 0;
+    *nfalls = 0;
     if (n > 1) {
         tqp_tile_kernel(tile, TQP_STEP_LT_RR, TQP_LANE_U32, n - 1, runs->mask, groups + 1, groups,
                         NULL, one, NULL);
-        tqp_tile_kernel(tile, TQP_STEP_MASK_COUNT, TQP_LANE_MASK, n - 1, NULL, runs->mask, NULL,
-                        NULL, one, &count);
-        if (count > 0)
-            return 0;
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n - 1, runs->falls,
+                        runs->mask, NULL, NULL, one, nfalls);
+        if (*nfalls >= TQP_SPANS_MAX)
+            return;
         tqp_tile_kernel(tile, TQP_STEP_NE_RR, TQP_LANE_U32, n - 1, runs->mask, groups + 1, groups,
                         NULL, one, NULL);
         tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n - 1, runs->ends, runs->mask,
                         NULL, NULL, one, &count);
     }
     runs->ends[count] = n;
-    return count + 1;
+    runs->nruns = count + 1;
+}
+
+/* Other states' rows may belong between those of two morsels that are not neighbours. */
+static bool goes_on(const TqpRun *run, const TqpRuns *runs, const TqpTile *tile) {
+    return runs->nchunks > 0 && (run->fixed || tile->morsel - runs->morsel <= 1);
+}
+
+/* Sums of floats: a group's rows are added in order, so a state has one chunk, or arrays. */
+static bool is_taken(const TqpRun *run, const TqpRuns *runs, bool on, uint32_t popped) {
+    uint32_t more = 0;
+    for (uint32_t k = 0; k < runs->nspans; k++)
+        more += runs->spans[k].begins;
+    if (!run->fixed)
+        return runs->nchunks + more <= CHUNKS_MAX &&
+               runs->strays.n <= STRAYS_FREE + runs->list.n / STRAYS_SHARE;
+    return runs->nspans == 1 && runs->spans[0].from == 0 && runs->spans[0].to == runs->nruns &&
+           popped == 0 && on == (more == 0);
 }
 
 /*
@@ -65,71 +104,167 @@ static uint32_t find_runs(TqpRuns *runs, TqpTile *tile, const uint32_t *groups, 
  */
 static TqpStatus reserve(TqpRun *run, const TqpDense *agg, TqpRuns *runs, uint64_t n,
                          const TqpStop *stop) {
-    if (n > runs->accs.capacity) {
-        uint64_t share = (uint64_t)run->nmorsels / agg->nstates + 1;
-        uint64_t guess = n / (runs->nmorsels > 0 ? runs->nmorsels : 1) * share;
-        guess += guess / 4;
-        guess = guess < agg->ngroups ? guess : agg->ngroups;
-        guess = runs->nruns == 0 ? FIRST_RUNS : guess;
-        n = n > guess ? n : guess;
-        if (n > UINT32_MAX)
-            return TQP_MEMORY_LIMIT;
-        TQP_TRY(tqp_accs_reserve(&runs->accs, &agg->plan, run->query->broker, (uint32_t)n, stop));
-        TQP_TRY(tqp_memory_grow(&runs->groups, run->query->broker, runs->nruns * sizeof(uint32_t),
-                                n * sizeof(uint32_t), stop));
-    }
-    return TQP_OK;
+    if (n <= runs->list.accs.capacity)
+        return TQP_OK;
+    uint64_t share = (uint64_t)run->nmorsels / agg->nstates + 1;
+    uint64_t guess = n / runs->nmorsels * share;
+    guess += guess / 4;
+    guess = guess < agg->ngroups ? guess : agg->ngroups;
+    guess = runs->list.n == 0 ? FIRST_RUNS : guess;
+    return tqp_group_list_reserve(&runs->list, &agg->plan, run->query->broker,
+                                  n > guess ? n : guess, stop);
 }
 
-/* Other states' rows may belong between those of two morsels that are not neighbours. */
-static bool goes_on(const TqpRun *run, const TqpRuns *runs, const TqpTile *tile, uint32_t group) {
-    if (runs->nchunks == 0 || (!run->fixed && tile->morsel - runs->morsel > 1))
-        return false;
-    return ((const uint32_t *)runs->groups.data)[runs->nruns - 1] <= group;
-}
+/* ---- strays ---- */
 
-static TqpStatus begin_chunk(TqpRun *run, TqpRuns *runs) {
-    size_t size = sizeof(TqpChunk);
-    TQP_TRY(tqp_buffer_grow(&runs->chunks, run->query->broker, runs->nchunks * size,
-                            (runs->nchunks + 1) * size));
-    TqpChunk *chunks = runs->chunks.data;
-    chunks[runs->nchunks++] = (TqpChunk){runs->nruns, 0};
-    return TQP_OK;
-}
-
-/* Number of the run of each selected row; others get that of some run. */
-static void number_rows(TqpRuns *runs, TqpTile *tile, uint32_t n, uint32_t first) {
-    uint32_t number = first, *out = runs->numbers, count = 0;
-    if (tile->sel == NULL) {
-        for (uint32_t i = 0; i < n; i++) {
-            out[i] = number;
-            number += i + 1 < n && tqp_bitmap_get(runs->mask, i);
+/* Runs [from, from + n) of the list are strays: of the group `group`, or NULL for their own. */
+static TqpStatus put_aside(TqpRun *run, const TqpDense *agg, TqpRuns *runs, uint32_t from,
+                           uint32_t n, const uint32_t *groups, TqpTile *tile) {
+    TqpGroupList *strays = &runs->strays;
+    uint32_t ids[STRAYS_SLICE];
+    for (uint32_t done = 0, some; done < n; done += some) {
+        some = n - done < STRAYS_SLICE ? n - done : STRAYS_SLICE;
+        uint64_t want = (uint64_t)strays->n + some;
+        if (want > strays->accs.capacity)
+            TQP_TRY(tqp_group_list_reserve(strays, &agg->plan, run->query->broker,
+                                           2 * want + STRAYS_SLICE, tile->stop));
+        TQP_TRY(tqp_accs_grow(&strays->accs, &agg->plan, run->query->broker, (uint32_t)want,
+                              tile->stop));
+        for (uint32_t i = 0; i < some; i++) {
+            ids[i] = strays->n + i;
+            ((uint32_t *)strays->groups.data)[ids[i]] = groups[done + i];
         }
-        return;
+        tqp_accs_merge(&strays->accs, &agg->plan, &runs->list.accs, some, from + done, ids, NULL,
+                       &tile->flags);
+        strays->n += some;
     }
-    for (uint32_t i = 0; i < tile->n; i++)
-        out[i] = first;
-    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, runs->rows, tile->sel,
-                    NULL, NULL, (TqpScalar){.i = 0}, &count);
-    for (uint32_t i = 0; i < n; i++) {
-        out[runs->rows[i]] = number;
-        number += i + 1 < n && tqp_bitmap_get(runs->mask, i);
+    return TQP_OK;
+}
+
+static TqpStatus drop_last(TqpRun *run, const TqpDense *agg, TqpRuns *runs, uint32_t n,
+                           TqpTile *tile) {
+    uint32_t left = runs->list.n - n;
+    TQP_TRY(put_aside(run, agg, runs, left, n, (const uint32_t *)runs->list.groups.data + left,
+                      tile));
+    ((TqpChunk *)runs->chunks.data)[runs->nchunks - 1].count -= n;
+    runs->list.n = runs->list.accs.ngroups = left;
+    return TQP_OK;
+}
+
+/* ---- adding a tile ---- */
+
+/* Give the spans' runs their numbers and note their groups and chunks. */
+static TqpStatus number_spans(TqpRun *run, TqpRuns *runs, const uint32_t *groups) {
+    uint32_t *out = runs->list.groups.data, next = runs->list.n;
+    for (TqpSpan *span = runs->spans; span < runs->spans + runs->nspans; span++) {
+        uint32_t first = groups[runs->ends[span->from] - 1];
+        if (span->begins) {
+            size_t size = sizeof(TqpChunk);
+            TQP_TRY(tqp_buffer_grow(&runs->chunks, run->query->broker, runs->nchunks * size,
+                                    (runs->nchunks + 1) * size));
+            ((TqpChunk *)runs->chunks.data)[runs->nchunks++] = (TqpChunk){next, 0};
+        } else {
+            next -= out[next - 1] == first;
+        }
+        span->number = next;
+        for (uint32_t r = span->from; r < span->to; r++)
+            out[next++] = groups[runs->ends[r] - 1];
+        TqpChunk *chunk = (TqpChunk *)runs->chunks.data + runs->nchunks - 1;
+        chunk->count = next - chunk->start;
+    }
+    runs->list.n = next;
+    return TQP_OK;
+}
+
+/* Rows [from, to) of the selected ones are of this group of the accumulators. */
+static void number_rows(TqpRuns *runs, bool all, uint32_t from, uint32_t to, uint32_t number) {
+    for (uint32_t i = from; i < to; i++)
+        runs->numbers[all ? i : runs->rows[i]] = number;
+}
+
+/* Numbers of all rows of the tile; strays get numbers behind those of the spans. */
+static void number_tile(TqpRuns *runs, TqpTile *tile) {
+    uint32_t stray = runs->list.n, r = 0, row = 0, n;
+    bool all = tile->sel == NULL;
+    if (!all) {
+        memset(runs->numbers, 0, tile->n * sizeof(uint32_t));
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, runs->rows,
+                        tile->sel, NULL, NULL, (TqpScalar){.i = 0}, &n);
+    }
+    for (uint32_t k = 0; k <= runs->nspans; k++) {
+        uint32_t from = k < runs->nspans ? runs->spans[k].from : runs->nruns;
+        for (; r < from; row = runs->ends[r++])
+            number_rows(runs, all, row, runs->ends[r], stray++);
+        for (uint32_t first = r; k < runs->nspans && r < runs->spans[k].to; row = runs->ends[r++])
+            number_rows(runs, all, row, runs->ends[r], runs->spans[k].number + r - first);
     }
 }
 
-static void accumulate(const TqpDense *agg, TqpRuns *runs, TqpTile *tile, uint32_t n, uint32_t first,
-                       uint32_t count) {
-    if (tile->sel == NULL && agg->plan.by_segments) {
-        tqp_accs_add_segments(&runs->accs, &agg->plan, tile, first, count, runs->ends);
-        return;
+/* Groups of the runs that are in no span, in `packed`; how many. */
+static uint32_t stray_groups(TqpRuns *runs, const uint32_t *groups) {
+    uint32_t n = 0, r = 0, *out = runs->falls; /* not needed any more */
+    for (uint32_t k = 0; k <= runs->nspans; k++) {
+        for (; r < (k < runs->nspans ? runs->spans[k].from : runs->nruns); r++)
+            out[n++] = groups[runs->ends[r] - 1];
+        r = k < runs->nspans ? runs->spans[k].to : r;
     }
-    number_rows(runs, tile, n, first);
-    tqp_accs_add(&runs->accs, &agg->plan, tile, runs->numbers, TQP_LANE_U32);
+    return n;
+}
+
+static TqpStatus add_numbered(TqpRun *run, const TqpDense *agg, TqpRuns *runs, TqpTile *tile,
+                              const uint32_t *groups) {
+    TqpAccs *accs = &runs->list.accs;
+    uint32_t nstrays = stray_groups(runs, groups);
+    TQP_TRY(tqp_accs_grow(accs, &agg->plan, run->query->broker, runs->list.n + nstrays,
+                          tile->stop));
+    number_tile(runs, tile);
+    tqp_accs_add(accs, &agg->plan, tile, runs->numbers, TQP_LANE_U32);
+    TQP_TRY(put_aside(run, agg, runs, runs->list.n, nstrays, runs->falls, tile));
+    accs->ngroups = runs->list.n;
+    return TQP_OK;
+}
+
+/* One array of the accumulators: the tile's runs are at `from`, in their own order. */
+static void close_gaps(const TqpRuns *runs, int64_t *values, uint32_t from) {
+    uint32_t end = from;
+    for (const TqpSpan *span = runs->spans; span < runs->spans + runs->nspans; span++) {
+        uint32_t n = span->to - span->from, to = span->number;
+        const int64_t *in = values + from + span->from;
+        if (to < end) { /* the group of the run before */
+            values[to] = (int64_t)((uint64_t)values[to] + (uint64_t)in[0]);
+            to++, in++, n--;
+        }
+        if (in != values + to)
+            memmove(values + to, in, n * sizeof(int64_t));
+        end = to + n;
+    }
+}
+
+/* `before`: runs of the list before this tile. */
+static TqpStatus add_segments(TqpRun *run, const TqpDense *agg, TqpRuns *runs, TqpTile *tile,
+                              const uint32_t *groups, uint32_t before) {
+    const TqpAccPlan *plan = &agg->plan;
+    TqpAccs *accs = &runs->list.accs;
+    TQP_TRY(tqp_accs_grow(accs, plan, run->query->broker, before + runs->nruns, tile->stop));
+    tqp_accs_add_segments(accs, plan, tile, before, runs->nruns, runs->ends);
+    uint32_t nstrays = stray_groups(runs, groups), done = 0, r = 0;
+    for (uint32_t k = 0; k <= runs->nspans && done < nstrays; k++) {
+        uint32_t to = k < runs->nspans ? runs->spans[k].from : runs->nruns;
+        TQP_TRY(put_aside(run, agg, runs, before + r, to - r, runs->falls + done, tile));
+        done += to - r;
+        r = k < runs->nspans ? runs->spans[k].to : to;
+    }
+    close_gaps(runs, accs->counts[0].data, before);
+    for (uint32_t a = 0; a < plan->naccs; a++)
+        if (plan->infos[a].has_values)
+            close_gaps(runs, accs->values[a].data, before);
+    accs->ngroups = runs->list.n;
+    return TQP_OK;
 }
 
 TqpStatus tqp_runs_add(TqpRun *run, const TqpDense *agg, TqpRuns *runs, TqpTile *tile,
                        const uint32_t *groups, bool *rising) {
-    uint32_t n = tile->selected, ignored;
+    uint32_t n = tile->selected, nfalls, popped = 0, ignored;
     *rising = true;
     if (n == 0)
         return TQP_OK;
@@ -140,29 +275,20 @@ TqpStatus tqp_runs_add(TqpRun *run, const TqpDense *agg, TqpRuns *runs, TqpTile 
                         tile->sel, (TqpScalar){.i = 0}, &ignored);
         groups = runs->packed;
     }
-    uint32_t count = find_runs(runs, tile, groups, n);
-    bool on = count > 0 && goes_on(run, runs, tile, groups[0]);
-    /* Sums of floats: a group's rows are added in order, so a state has one chunk, or arrays. */
-    uint32_t most = run->fixed ? 1 : CHUNKS_MAX;
-    *rising = count > 0 && (on || runs->nchunks < most);
+    find_runs(runs, tile, groups, n, &nfalls);
+    bool on = goes_on(run, runs, tile);
+    *rising = nfalls < TQP_SPANS_MAX && tqp_runs_order(runs, groups, nfalls, on, &popped) &&
+              is_taken(run, runs, on, popped);
     if (!*rising)
         return TQP_OK;
-    uint32_t first = runs->nruns;
     runs->nmorsels += !on || tile->morsel != runs->morsel;
-    TQP_TRY(reserve(run, agg, runs, (uint64_t)first + count, tile->stop));
-    uint32_t *out = runs->groups.data;
-    if (!on)
-        TQP_TRY(begin_chunk(run, runs));
-    else if (out[first - 1] == groups[0])
-        first--;
     runs->morsel = tile->morsel;
-    runs->nruns = first + count;
-    TqpChunk *chunk = (TqpChunk *)runs->chunks.data + runs->nchunks - 1;
-    chunk->count = runs->nruns - chunk->start;
-    TQP_TRY(
-        tqp_accs_grow(&runs->accs, &agg->plan, run->query->broker, runs->nruns, tile->stop));
-    for (uint32_t r = 0; r < count; r++)
-        out[first + r] = groups[runs->ends[r] - 1];
-    accumulate(agg, runs, tile, n, first, count);
-    return TQP_OK;
+    if (popped > 0)
+        TQP_TRY(drop_last(run, agg, runs, popped, tile));
+    uint32_t before = runs->list.n;
+    TQP_TRY(reserve(run, agg, runs, (uint64_t)before + runs->nruns, tile->stop));
+    TQP_TRY(number_spans(run, runs, groups));
+    if (tile->sel == NULL && agg->plan.by_segments)
+        return add_segments(run, agg, runs, tile, groups, before);
+    return add_numbered(run, agg, runs, tile, groups);
 }
