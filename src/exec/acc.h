@@ -89,6 +89,13 @@ static inline int64_t *tqp_accs_rows(const TqpAccs *accs) {
 }
 
 /*
+ * The accumulators themselves where they are what tqp_accs_finish would make of groups that all
+ * have rows, and no group can be NULL; else NULL.
+ */
+const int64_t *tqp_accs_finished(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc,
+                                 const TqpSlot *slot);
+
+/*
  * acc_finish.c: values of n groups (ids; NULL = first, first + 1, ..) into rows [at, at + n) of the
  * column.
  */

@@ -63,14 +63,13 @@ static inline __attribute__((always_inline)) TqpStatus finish_lanes(const Finish
 }
 
 /* Any int64_t fits the result, and no bias is to be added: values of no row are 0 as well. */
-static bool is_copied(const Finish *f, const void *values) {
-    const TqpAccumulator *acc = f->info->acc;
-    const TqpSlot *slot = &f->column->slot;
+static bool is_copied(const TqpAccInfo *info, const TqpSlot *slot) {
+    const TqpAccumulator *acc = info->acc;
     if (slot->lane != TQP_LANE_I64 ||
         (slot->type.kind != TQP_TYPE_I64 && slot->type.kind != TQP_TYPE_NUM))
         return false;
-    return values == f->counts ||
-           (acc->kind == TQP_ACC_I64 && f->info->lane == TQP_LANE_I64 && acc->arg.bias == 0);
+    return acc->kind == TQP_ACC_COUNT ||
+           (acc->kind == TQP_ACC_I64 && info->lane == TQP_LANE_I64 && acc->arg.bias == 0);
 }
 
 static void copy_values(const Finish *f, const int64_t *values) {
@@ -87,7 +86,7 @@ static TqpStatus finish_int(const Finish *finish) {
     TqpAccKind kind = f.info->acc->kind;
     if (kind == TQP_ACC_COUNT)
         f.values = f.counts;
-    if (is_copied(&f, f.values)) {
+    if (is_copied(f.info, &f.column->slot)) {
         copy_values(&f, f.values);
         return TQP_OK;
     }
@@ -180,6 +179,16 @@ static TqpStatus finish_values(const Finish *f) {
         return f->info->lane == TQP_LANE_VIEW ? finish_views(f) : finish_codes(f);
     }
     return TQP_INVALID;
+}
+
+const int64_t *tqp_accs_finished(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc,
+                                 const TqpSlot *slot) {
+    const TqpAccInfo *info = &plan->infos[acc];
+    bool count = info->acc->kind == TQP_ACC_COUNT;
+    /* Counts number 0 are of all rows: no group lacks any. */
+    if (!is_copied(info, slot) || (!count && info->count != 0))
+        return NULL;
+    return count ? accs->counts[info->count].data : accs->values[info->same].data;
 }
 
 TqpStatus tqp_accs_finish(const TqpAccs *accs, const TqpAccPlan *plan, uint32_t acc, uint32_t first,

@@ -4,7 +4,7 @@
  * group of their own.  Nothing is as long as the range but what the states have already.
  *
  * Where all states have runs only and these do not overlap, but for the first and the last run of a
- * chunk, there is nothing to merge: rows are read from the runs.
+ * chunk, there is nothing to merge: the runs' accumulators are the columns of the result.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,13 @@ typedef struct Piece {
     TqpChunk chunk;
 } Piece;
 
+/* Rows to be made: groups ids[0 .. n) or first, first + 1, .. of accs; their group numbers. */
+typedef struct Slice {
+    const TqpAccs *accs;
+    uint32_t first, n;
+    const uint32_t *ids, *groups;
+} Slice;
+
 typedef struct Finish {
     TqpRun *run;
     TqpDense *agg;
@@ -29,17 +36,11 @@ typedef struct Finish {
     bool arrays;      /* some state has arrays: the first one has, into which all others go */
     bool apart;       /* no two pieces have a group in common */
     bool merged;      /* nothing is left to merge into the first state's arrays */
-    uint32_t width, nparts;
+    uint32_t width, nparts; /* groups of a part; `apart`: a part is a slice */
+    Slice *slices;
     TqpResult *parts;
     _Atomic uint32_t next;
 } Finish;
-
-/* Rows to be made: groups ids[0 .. n) or first, first + 1, .. of accs; their group numbers. */
-typedef struct Slice {
-    const TqpAccs *accs;
-    uint32_t first, n;
-    const uint32_t *ids, *groups;
-} Slice;
 
 /* A worker's memory. */
 typedef struct Worker {
@@ -49,7 +50,6 @@ typedef struct Worker {
     TqpAccs own;       /* scratch; of the groups of a part where no state has arrays */
     uint32_t *ids;     /* width */
     uint32_t *groups;  /* width */
-    Slice *slices;     /* npieces + 1 */
     uint32_t flags;
 } Worker;
 
@@ -115,64 +115,84 @@ static void merge_part(Worker *w, TqpAccs *dst, uint32_t base, uint32_t from, ui
 
 /* Group numbers are codes of the keys, least key first. */
 static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *groups, uint32_t n,
-                      TqpColumn *column, uint32_t at) {
+                      TqpColumn *column) {
     const TqpDenseKey *dense = sink->dense;
     uint32_t stride = 1;
     for (uint32_t k = 0; k < key; k++)
         stride *= dense[k].cardinality;
     uint8_t *valid = column->valid.data;
     if (sink->nkeys == 1 && valid == NULL && column->slot.lane == TQP_LANE_U32) {
-        memcpy((uint32_t *)column->values.data + at, groups, n * sizeof(uint32_t));
+        memcpy(column->values.data, groups, n * sizeof(uint32_t));
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t code = groups[i] / stride % dense[key].cardinality;
         bool null = dense[key].nullable && code == dense[key].cardinality - 1;
         if (valid != NULL)
-            valid[at + i] = !null;
+            valid[i] = !null;
         code = null ? 0 : code;
         if (column->slot.lane == TQP_LANE_MASK)
-            ((uint8_t *)column->values.data)[at + i] = (uint8_t)code;
+            ((uint8_t *)column->values.data)[i] = (uint8_t)code;
         else
-            tqp_lane_put(column->slot.lane, column->values.data, at + i, code);
+            tqp_lane_put(column->slot.lane, column->values.data, i, code);
     }
 }
 
-static TqpStatus fill_columns(const Worker *w, const Slice *slices, uint32_t nslices, uint32_t n,
-                              TqpColumn *columns) {
-    TqpRun *run = w->finish->run;
-    const TqpSink *sink = &run->pipeline->sink;
-    TqpBroker *broker = run->query->broker;
-    for (uint32_t k = 0; k < sink->nkeys; k++)
-        TQP_TRY(tqp_column_alloc(&columns[k], broker, &sink->keys[k], sink->dense[k].nullable, n));
-    for (uint32_t a = 0; a < sink->naccs; a++)
-        TQP_TRY(tqp_column_alloc(&columns[sink->nkeys + a], broker, &sink->accs[a].result,
-                                 sink->accs[a].kind != TQP_ACC_COUNT, n));
-    uint32_t at = 0;
-    for (const Slice *s = slices; s < slices + nslices; s++) {
-        for (uint32_t k = 0; k < sink->nkeys; k++)
-            dense_key(sink, k, s->groups, s->n, &columns[k], at);
-        for (uint32_t a = 0; a < sink->naccs; a++)
-            TQP_TRY(tqp_accs_finish(s->accs, &w->finish->agg->plan, a, s->first, s->n, s->ids,
-                                    &columns[sink->nkeys + a], at));
-        at += s->n;
+/* The runs' own memory, which the result takes over. */
+static bool borrow_key(const Finish *f, const Slice *slice, TqpColumn *column) {
+    const TqpSink *sink = &f->run->pipeline->sink;
+    if (!f->apart || sink->nkeys > 1 || sink->dense[0].nullable ||
+        sink->keys[0].lane != TQP_LANE_U32)
+        return false;
+    *column = (TqpColumn){.slot = sink->keys[0], .values = {.data = (void *)slice->groups}};
+    return true;
+}
+
+static bool borrow_acc(const Finish *f, const Slice *slice, uint32_t a, TqpColumn *column) {
+    const TqpSlot *slot = &f->run->pipeline->sink.accs[a].result;
+    const int64_t *values =
+        f->apart ? tqp_accs_finished(slice->accs, &f->agg->plan, a, slot) : NULL;
+    if (values == NULL)
+        return false;
+    *column = (TqpColumn){.slot = *slot, .values = {.data = (void *)(values + slice->first)}};
+    return true;
+}
+
+static TqpStatus fill_columns(const Worker *w, const Slice *slice, TqpColumn *columns) {
+    const Finish *f = w->finish;
+    const TqpSink *sink = &f->run->pipeline->sink;
+    TqpBroker *broker = f->run->query->broker;
+    for (uint32_t k = 0; k < sink->nkeys; k++) {
+        if (borrow_key(f, slice, &columns[k]))
+            continue;
+        TQP_TRY(tqp_column_alloc(&columns[k], broker, &sink->keys[k], sink->dense[k].nullable,
+                                 slice->n));
+        dense_key(sink, k, slice->groups, slice->n, &columns[k]);
+    }
+    for (uint32_t a = 0; a < sink->naccs; a++) {
+        const TqpAccumulator *acc = &sink->accs[a];
+        TqpColumn *column = &columns[sink->nkeys + a];
+        if (borrow_acc(f, slice, a, column))
+            continue;
+        TQP_TRY(tqp_column_alloc(column, broker, &acc->result, acc->kind != TQP_ACC_COUNT,
+                                 slice->n));
+        TQP_TRY(tqp_accs_finish(slice->accs, &f->agg->plan, a, slice->first, slice->n, slice->ids,
+                                column, 0));
     }
     return TQP_OK;
 }
 
-static TqpStatus make_rows(const Worker *w, const Slice *slices, uint32_t nslices,
-                           TqpResult *part) {
+static TqpStatus make_rows(const Worker *w, const Slice *slice, TqpResult *part) {
     TqpRun *run = w->finish->run;
     const TqpSink *sink = &run->pipeline->sink;
-    uint32_t ncolumns = sink->nkeys + sink->naccs, n = 0;
+    uint32_t ncolumns = sink->nkeys + sink->naccs;
     TqpColumn *columns = calloc(ncolumns + 1, sizeof(TqpColumn));
     if (columns == NULL)
         return TQP_NO_MEMORY;
-    for (uint32_t s = 0; s < nslices; s++)
-        n += slices[s].n;
-    TqpStatus status = fill_columns(w, slices, nslices, n, columns);
+    TqpStatus status = fill_columns(w, slice, columns);
     if (status == TQP_OK)
-        status = tqp_result_build(part, run->query->broker, n, ncolumns, columns, w->stop);
+        status =
+            tqp_result_build(part, run->query->broker, slice->n, ncolumns, columns, w->stop);
     for (uint32_t c = 0; c < ncolumns; c++)
         tqp_column_free(&columns[c]);
     free(columns);
@@ -195,18 +215,10 @@ static Slice present_groups(const Worker *w, const TqpAccs *accs, uint32_t base,
 static TqpStatus part_rows(Worker *w, uint32_t p, TqpResult *part) {
     const Finish *f = w->finish;
     const TqpAccPlan *plan = &f->agg->plan;
-    uint32_t from = p * f->width, left = f->agg->ngroups - from, n = 0;
+    if (f->apart)
+        return make_rows(w, &f->slices[p], part);
+    uint32_t from = p * f->width, left = f->agg->ngroups - from;
     uint32_t width = left < f->width ? left : f->width;
-    if (f->apart) {
-        for (uint32_t k = 0; k < f->npieces; k++) {
-            Slice *s = &w->slices[n];
-            s->n = cut(&f->pieces[k], from, width, &s->first);
-            s->accs = &f->pieces[k].list->accs;
-            s->groups = (const uint32_t *)f->pieces[k].list->groups.data + s->first;
-            n += s->n > 0;
-        }
-        return make_rows(w, w->slices, n, part);
-    }
     TqpAccs dst = w->own;
     uint32_t base = from;
     if (f->arrays) {
@@ -224,7 +236,7 @@ static TqpStatus part_rows(Worker *w, uint32_t p, TqpResult *part) {
     if (f->parts == NULL)
         return TQP_OK;
     Slice slice = present_groups(w, &dst, base, from, width);
-    return make_rows(w, &slice, 1, part);
+    return make_rows(w, &slice, part);
 }
 
 static TqpStatus work_parts(Worker *w, TqpTeam *team, int worker) {
@@ -232,8 +244,7 @@ static TqpStatus work_parts(Worker *w, TqpTeam *team, int worker) {
     TQP_TRY(tqp_accs_init(&w->own, &f->agg->plan, &w->arena));
     w->ids = tqp_arena_alloc(&w->arena, f->width * sizeof(uint32_t));
     w->groups = tqp_arena_alloc(&w->arena, f->width * sizeof(uint32_t));
-    w->slices = tqp_arena_zalloc(&w->arena, (f->npieces + 1) * sizeof(Slice));
-    if (w->ids == NULL || w->groups == NULL || w->slices == NULL)
+    if (w->ids == NULL || w->groups == NULL)
         return tqp_exec_arena_status(&w->arena);
     while (!tqp_team_should_stop(team, worker)) {
         uint32_t p = atomic_fetch_add(&f->next, 1);
@@ -412,6 +423,29 @@ static TqpStatus place_strays(Finish *f) {
     return tqp_exec_flags_status(flags);
 }
 
+/* Pieces in slices, each a row group. */
+static TqpStatus slice_pieces(Finish *f) {
+    uint64_t n = 1;
+    for (uint32_t k = 0; k < f->npieces; k++)
+        n += f->pieces[k].chunk.count / PART_MAX + 1;
+    f->slices = tqp_arena_zalloc(&f->run->arena, n * sizeof(Slice));
+    if (f->slices == NULL)
+        return tqp_exec_arena_status(&f->run->arena);
+    for (uint32_t k = 0; k < f->npieces; k++) {
+        const Piece *piece = &f->pieces[k];
+        for (uint32_t done = 0; done < piece->chunk.count; done += PART_MAX) {
+            uint32_t first = piece->chunk.start + done, left = piece->chunk.count - done;
+            f->slices[f->nparts++] =
+                (Slice){.accs = &piece->list->accs,
+                        .first = first,
+                        .n = left < PART_MAX ? left : PART_MAX,
+                        .groups = (const uint32_t *)piece->list->groups.data + first};
+        }
+    }
+    f->nparts += f->nparts == 0; /* no group at all: a part without rows */
+    return TQP_OK;
+}
+
 static TqpStatus prepare(Finish *f) {
     TqpRun *run = f->run;
     TqpDense *agg = f->agg;
@@ -424,6 +458,8 @@ static TqpStatus prepare(Finish *f) {
     if (!f->arrays)
         TQP_TRY(order_pieces(f));
     TQP_TRY(place_strays(f));
+    if (f->apart)
+        return slice_pieces(f);
     f->width = agg->ngroups / PART_MAX >= 4 ? PART_MAX : PART_MIN;
     f->nparts = (agg->ngroups + f->width - 1) / f->width;
     if (agg->distinct == NULL)
@@ -433,6 +469,26 @@ static TqpStatus prepare(Finish *f) {
     return tqp_distinct_finish(agg->distinct, &agg->states[0].accs, NULL);
 }
 
+static TqpStatus hand_over_list(const TqpAccPlan *plan, TqpGroupList *list, TqpResult *result) {
+    TQP_TRY(tqp_result_keep(result, &list->groups));
+    for (uint32_t k = 0; list->accs.counts != NULL && k < plan->ncounts; k++)
+        TQP_TRY(tqp_result_keep(result, &list->accs.counts[k]));
+    for (uint32_t a = 0; list->accs.values != NULL && a < plan->naccs; a++)
+        TQP_TRY(tqp_result_keep(result, &list->accs.values[a]));
+    return TQP_OK;
+}
+
+/* Columns may be borrowed from the runs. */
+static TqpStatus hand_over(Finish *f, TqpResult *result) {
+    TqpDense *agg = f->agg;
+    TqpStatus status = hand_over_list(&agg->plan, &agg->extra, result);
+    for (uint32_t s = 0; s < agg->nstates && status == TQP_OK; s++)
+        status = hand_over_list(&agg->plan, &agg->states[s].runs.list, result);
+    if (status != TQP_OK)
+        tqp_result_free(result);
+    return status;
+}
+
 TqpStatus tqp_agg_finish(TqpRun *run, TqpResult *result) {
     Finish f = {.run = run, .agg = run->sink};
     TQP_TRY(prepare(&f));
@@ -440,5 +496,6 @@ TqpStatus tqp_agg_finish(TqpRun *run, TqpResult *result) {
     if (f.parts == NULL)
         return tqp_exec_arena_status(&run->arena);
     TqpStatus status = run_parts(&f);
-    return tqp_result_join(result, run->query->broker, status, f.nparts, f.parts);
+    status = tqp_result_join(result, run->query->broker, status, f.nparts, f.parts);
+    return status == TQP_OK && f.apart ? hand_over(&f, result) : status;
 }

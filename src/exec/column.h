@@ -71,5 +71,7 @@ TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows,
  */
 TqpStatus tqp_result_join(TqpResult *result, TqpBroker *broker, TqpStatus status, uint32_t n,
                           TqpResult *parts) TQP_NODISCARD;
+/* Of a joined result: take the buffer over, to which columns may point; not when it fails. */
+TqpStatus tqp_result_keep(TqpResult *result, TqpBuffer *buf) TQP_NODISCARD;
 
 #endif

@@ -310,15 +310,17 @@ TqpStatus tqp_result_build(TqpResult *result, TqpBroker *broker, uint64_t nrows,
 }
 
 static TqpStatus join_parts(TqpResult *result, uint32_t n, TqpResult *parts) {
-    uint32_t ngroups = 0, nbuffers = 0;
+    uint32_t ngroups = 0, nbuffers = 0, room = 1;
     for (uint32_t p = 0; p < n; p++) {
         ngroups += parts[p].rel.ngroups;
         nbuffers += parts[p].nbuffers;
     }
+    while (room < nbuffers)
+        room *= 2;
     TqpRelation *rel = &result->rel;
     *rel = (TqpRelation){parts[0].rel.ncolumns, parts[0].rel.columns, 0, NULL};
     rel->groups = tqp_arena_alloc(&result->arena, (ngroups + 1) * sizeof(TqpRowGroup));
-    result->buffers = tqp_arena_alloc(&result->arena, (nbuffers + 1) * sizeof(TqpBuffer));
+    result->buffers = tqp_arena_alloc(&result->arena, room * sizeof(TqpBuffer));
     if (rel->groups == NULL || result->buffers == NULL)
         return result->arena.failed != TQP_OK ? result->arena.failed : TQP_NO_MEMORY;
     for (uint32_t p = 0; p < n; p++) {
@@ -331,6 +333,24 @@ static TqpStatus join_parts(TqpResult *result, uint32_t n, TqpResult *parts) {
         tqp_arena_take(&result->arena, &part->arena);
         memset(part, 0, sizeof(*part));
     }
+    return TQP_OK;
+}
+
+TqpStatus tqp_result_keep(TqpResult *result, TqpBuffer *buf) {
+    uint32_t n = result->nbuffers;
+    if (buf->base == NULL)
+        return TQP_OK;
+    if ((n & (n - 1)) == 0) { /* full: there is room for a power of two */
+        size_t room = n > 0 ? 2 * (size_t)n : 1;
+        TqpBuffer *more = tqp_arena_alloc(&result->arena, room * sizeof(*buf));
+        if (more == NULL)
+            return result->arena.failed != TQP_OK ? result->arena.failed : TQP_NO_MEMORY;
+        if (n > 0)
+            memcpy(more, result->buffers, n * sizeof(*buf));
+        result->buffers = more;
+    }
+    result->buffers[result->nbuffers++] = *buf;
+    memset(buf, 0, sizeof(*buf));
     return TQP_OK;
 }
 
