@@ -50,4 +50,8 @@ TqpStatus tqp_opt_run(TqpArena *a, const TqpNode *in, const TqpOptOptions *optio
 /* The node, behind a fence (opt/fence.c) if something in it may raise; NULL: no memory. */
 const TqpNode *tqp_opt_fence(TqpArena *a, const TqpNode *node);
 
+/* Does it read no left row around it, so that a WITH at the root may define it?  False too when the
+ * arena failed.  (opt/shared.c) */
+bool tqp_opt_is_closed(TqpArena *a, const TqpNode *node);
+
 #endif

@@ -48,3 +48,35 @@ uint32_t tqp_opt_unused_number(const TqpNode *root) {
             number = root->shared.number + 1;
     return number;
 }
+
+typedef struct Escapes {
+    uint32_t depth; /* dependent joins of the node on whose right side the expression stands */
+    bool found;
+} Escapes;
+
+static const TqpExpr *note_leaf(TqpArena *a, const TqpExpr *e, void *arg) {
+    Escapes *x = arg;
+    (void)a;
+    x->found |= e->op == TQP_OP_OUTER && e->level >= x->depth;
+    return e;
+}
+
+static const TqpExpr *note_root(TqpArena *a, const TqpExpr *e, void *arg) {
+    return tqp_ir_expr_map(a, e, note_leaf, arg);
+}
+
+static bool is_closed(TqpArena *a, const TqpNode *n, uint32_t depth) {
+    Escapes x = {.depth = depth};
+    if (tqp_opt_map_node(a, n, note_root, &x) == NULL || x.found)
+        return false;
+    for (uint32_t i = 0; i < n->ninputs; i++) {
+        bool inside = i == 1 && n->kind == TQP_NODE_JOIN && n->join.dependent;
+        if (!is_closed(a, n->inputs[i], depth + inside))
+            return false;
+    }
+    return true;
+}
+
+bool tqp_opt_is_closed(TqpArena *a, const TqpNode *node) {
+    return is_closed(a, node, 0);
+}

@@ -69,7 +69,8 @@ typedef struct TqpLowering {
     List *params;       /* TqpPlanParam * */
     List *functions;    /* OIDs */
     List *hosts;        /* Node *: expressions for HostEval, see TqpPlan */
-    bool secure; /* some rows are hidden from the user: only leakproof functions in HostEval */
+    List *shared; /* lower_with.c: WITH queries lowered once, each after those that it reads */
+    bool secure;  /* some rows are hidden from the user: only leakproof functions in HostEval */
     /* this level */
     Query *query;
     struct TqpLowering *outer; /* the level that Vars of varlevelsup 1 belong to, or NULL */
@@ -143,6 +144,11 @@ extern bool tqp_lower_values(TqpLowering *l, int rtindex, TqpLeaf *leaf);
 
 /* What Vars of entry rtindex read of the subquery; indexes count from its first output. */
 extern List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub);
+
+/* lower_with.c */
+extern bool tqp_lower_cte(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf);
+/* The query's node, below what it shares. */
+extern const TqpNode *tqp_lower_with(const TqpLowering *l, const TqpNode *node);
 
 /* lower_setop.c: the rows of the set operations, under the names of their leftmost query */
 extern bool tqp_lower_setop(TqpLowering *l, TqpLeaf *leaf);

@@ -47,23 +47,6 @@ static bool add_leaf(TqpLowering *l, const TqpLeaf *leaf) {
     return l->node != NULL;
 }
 
-static bool find_cte(TqpLowering *l, const RangeTblEntry *rte, TqpLowering **definer,
-                     CommonTableExpr **cte) {
-    ListCell *lc;
-    TqpLowering *level = l;
-    for (Index up = 0; up < rte->ctelevelsup && level != NULL; up++)
-        level = level->outer;
-    if (level == NULL || rte->self_reference)
-        return false;
-    foreach (lc, level->query->cteList) {
-        *cte = lfirst(lc);
-        *definer = level;
-        if (strcmp((*cte)->ctename, rte->ctename) == 0)
-            return !(*cte)->cterecursive && IsA((*cte)->ctequery, Query);
-    }
-    return false;
-}
-
 List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub) {
     List *columns = NIL;
     for (int i = 0; i < sub->ntargets; i++) {
@@ -80,12 +63,6 @@ List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub) {
     return columns;
 }
 
-/* Does PostgreSQL compute all of it?  Else its text takes the place of the one reference. */
-static bool is_materialised(const CommonTableExpr *cte) {
-    return cte->ctematerialized == CTEMaterializeAlways ||
-           (cte->ctematerialized == CTEMaterializeDefault && cte->cterefcount > 1);
-}
-
 /* Do the rows of the one item in FROM come out as they are, but for those that WHERE drops? */
 static bool hands_rows_on(const Query *q) {
     return list_length(q->jointree->fromlist) == 1 &&
@@ -94,33 +71,25 @@ static bool hands_rows_on(const Query *q) {
            q->distinctClause == NIL && q->sortClause == NIL && q->setOperations == NULL;
 }
 
-/* A subquery in FROM, or a reference to WITH: each one lowers the query anew. */
 static bool lower_subquery(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf) {
     TqpSubquery sub;
-    TqpLowering *definer = l;
-    CommonTableExpr *cte;
-    Query *query = rte->subquery;
-    bool whole = false;
-    if (rte->rtekind == RTE_CTE) {
-        if (!find_cte(l, rte, &definer, &cte)) {
-            tqp_lower_fail(l, TQP_DECLINE_RECURSIVE);
-            return false;
-        }
-        query = copyObject(castNode(Query, cte->ctequery));
-        whole = is_materialised(cte);
-    }
-    leaf->dependent = rte->lateral && contain_vars_of_level((Node *)query, 1);
+    leaf->dependent = rte->lateral && contain_vars_of_level((Node *)rte->subquery, 1);
     l->passes_order = hands_rows_on(l->query);
-    bool ok = tqp_lower_subquery(l, definer, query, leaf->dependent,
-                                 whole ? TQP_NEED_ALL : TQP_NEED_USED, l->used[rtindex], &sub);
+    bool ok = tqp_lower_subquery(l, l, rte->subquery, leaf->dependent, TQP_NEED_USED,
+                                 l->used[rtindex], &sub);
     l->passes_order = false;
     if (!ok)
-        return false;
-    if (whole && (sub.node = tqp_opt_fence(l->arena, sub.node)) == NULL)
         return false;
     leaf->node = sub.node;
     leaf->columns = tqp_lower_subquery_columns(rtindex, &sub);
     return true;
+}
+
+static bool lower_with(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLeaf *leaf) {
+    l->passes_order = hands_rows_on(l->query);
+    bool ok = tqp_lower_cte(l, rtindex, rte, leaf);
+    l->passes_order = false;
+    return ok;
 }
 
 /* While a lateral subquery is lowered, l holds what is to its left. */
@@ -131,8 +100,9 @@ static bool lower_leaf(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
     case RTE_RELATION:
         return tqp_lower_scan(l, rtindex, leaf);
     case RTE_SUBQUERY:
-    case RTE_CTE:
         return lower_subquery(l, rtindex, rte, leaf);
+    case RTE_CTE:
+        return lower_with(l, rtindex, rte, leaf);
     case RTE_VALUES:
         return tqp_lower_values(l, rtindex, leaf);
     default:

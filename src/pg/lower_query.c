@@ -263,7 +263,7 @@ const TqpNode *tqp_lower_query(TqpArena *arena, Query *query, ParamListInfo boun
     if (tqp_lower_prepare(&l)) {
         tqp_lower_distinct_as_groups(l.query);
         if (lower_parts(&l, &parts, plan))
-            node = tqp_lower_build(&l, &parts, plan);
+            node = tqp_lower_with(&l, tqp_lower_build(&l, &parts, plan));
     }
     if (node == NULL)
         *reason = l.reason != NULL ? l.reason : tqp_decline(TQP_DECLINE_MEMORY);

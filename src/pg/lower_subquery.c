@@ -184,6 +184,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
                          .params = l->params,
                          .functions = l->functions,
                          .hosts = l->hosts,
+                         .shared = l->shared,
                          .secure = l->secure,
                          .ordered = l->passes_order,
                          .query = query,
@@ -196,6 +197,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
     l->params = inner.params;
     l->functions = inner.functions;
     l->hosts = inner.hosts;
+    l->shared = inner.shared;
     l->secure |= inner.secure;
     return ok;
 }

@@ -247,8 +247,9 @@ static void pruning_more(void) {
 }
 
 static void shared_nodes(void) {
+    const char *off = "shared_inlining", *off2 = "shared_inlining," PRUNE_OFF;
     /* what one reader filters the other may read */
-    PLAN(NULL,
+    PLAN(off,
          "(with 0 (project (" I " " J " " N ") (filter " B " " T ")) (append (project ((col 0 "
          "i32)) (filter (lt (col 1 i32) " C("5") ") (shared 0))) (project ((col 0 i32)) (shared "
                                                  "0))))",
@@ -256,22 +257,37 @@ static void shared_nodes(void) {
          "i32) (\"j\" i32) (\"b\" bool)))) (append (project ((col 0 i32)) (filter (lt (col 1 "
          "i32) " C("5") ") (shared 0))) (project ((col 0 i32)) (shared 0))))");
     /* columns that only a definition reads, and one of which none is read */
-    PLAN(NULL,
+    PLAN(off,
          "(with 3 (project (" I " " J " " N " " D ") " T ") (with 1 (aggregate ((col 2 num(2))) "
          "((count_star i64) (max (col 3 date) date)) (shared 3)) (filter (gt (col 1 i64) (const 1 "
          "i64)) (project ((col 0 num(2)) (col 1 i64)) (shared 1)))))",
          "(with 3 (scan 0 \"t\" (\"n\" num(2))) (with 1 (aggregate ((col 0 num(2))) ((count_star "
          "i64)) (shared 3)) (filter (gt (col 1 i64) (const 1 i64)) (shared 1))))");
-    PLAN(NULL,
-         "(with 0 (limit (const 3 i64) _ " T ") (aggregate () ((count_star i64)) (shared 0)))",
+    PLAN(off, "(with 0 (limit (const 3 i64) _ " T ") (aggregate () ((count_star i64)) (shared 0)))",
          "(with 0 (limit (const 3 i64) _ (scan 0 \"t\")) (aggregate () ((count_star i64)) (shared "
          "0)))");
     /* what is unique there is unique here: a scalar subquery finds at most one row */
-    PLAN(PRUNE_OFF,
+    PLAN(off2,
          "(with 0 (aggregate (" I ") ((count_star i64)) " T ") (join single (eq (col 0 i32) (col 2 "
          "i32)) (shared 0) (shared 0)))",
          "(with 0 (aggregate (" I ") ((count_star i64)) " T ") (join left (eq (col 0 i32) (col 2 "
          "i32)) (shared 0) (shared 0)))");
+    /* read once, by nobody, or cheaper apart: the readers' filters go into the copies */
+    PLAN(FOLD_OFF,
+         "(with 0 (project (" I " " J ") " T ") (with 1 (filter (is_null (col 0 i32)) (shared 0)) "
+         "(project ((col 0 i32)) (filter (lt (col 1 i32) " C("5") ") (shared 0)))))",
+         "(project ((col 0 i32)) (filter (lt (col 1 i32) " C("5") ") (scan 0 \"t\" (\"i\" i32) "
+                                                                  "(\"j\" i32))))");
+    PLAN(
+        FOLD_OFF,
+        "(with 0 (project (" I " " J ") " T ") (append (filter (is_null (col 0 i32)) (shared 0)) "
+        "(filter (lt (col 1 i32) " C("5") ") (shared 0))))",
+        "(append (filter (is_null (col 0 i32)) (scan 0 \"t\" (\"i\" i32) (\"j\" i32))) (filter (lt "
+        "(col 1 i32) " C("5") ") (scan 0 \"t\" (\"i\" i32) (\"j\" i32))))");
+    PLAN(FOLD_OFF,
+         "(with 0 (aggregate (" I ") ((count_star i64)) " T ") (append (shared 0) (shared 0)))",
+         "(with 0 (aggregate ((col 0 i32)) ((count_star i64)) (scan 0 \"t\" (\"i\" i32))) (append "
+         "(shared 0) (shared 0)))");
 }
 
 static void traced(const char *pass, const TqpNode *node, void *arg) {

@@ -122,7 +122,7 @@ static void random_graphs(uint64_t n) {
     static const char *const disabled[] = {
         NULL,
         NULL,
-        NULL,
+        "shared_inlining",
         "column_pruning",
         "predicate_pushdown",
         "join_kinds",
