@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/bitmap.h"
 #include "program/bind_node.h"
 
 void tqp_bind_identity(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpType *types) {
@@ -169,8 +170,19 @@ static bool limit_value(TqpBinder *b, const TqpExpr *e, int64_t absent, int64_t 
     return true;
 }
 
+/* Is an output that may raise dropped?  A limit's outputs are computed all the same. */
+static bool drops_raising(TqpBinder *b, const TqpNode *node, const TqpBindOpen *o) {
+    uint64_t *used = tqp_bind_zalloc(b, (tqp_bitmap_words(o->noutputs) + 1) * sizeof(*used));
+    bool drops = false;
+    for (uint32_t i = 0; used != NULL && i < node->noutputs; i++)
+        tqp_ir_expr_columns(node->project.exprs[i], used);
+    for (uint32_t i = 0; used != NULL && i < o->noutputs; i++)
+        drops |= !tqp_bitmap_get(used, i) && tqp_ir_expr_may_raise(o->env[i]);
+    return drops;
+}
+
 static void apply_project(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
-    bool may_raise = false;
+    bool may_raise = o->limited && drops_raising(b, node, o);
     for (uint32_t i = 0; i < node->noutputs; i++)
         may_raise |= tqp_ir_expr_may_raise(node->project.exprs[i]);
     if (may_raise) /* only the rows within the limit may raise */

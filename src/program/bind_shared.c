@@ -16,7 +16,10 @@ void tqp_bind_with(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     tqp_bind_node(b, node->inputs[0], &definition);
     if (b->status != TQP_OK)
         return;
-    tqp_bind_collect(b, &definition, NULL, &shared->rows);
+    if (definition.nsort > 0) /* readers may hand its order on */
+        tqp_bind_collect(b, &definition, NULL, &shared->rows);
+    else
+        tqp_bind_materialise(b, &definition, NULL, &shared->rows);
     shared->number = node->shared.number;
     shared->around = b->shared;
     b->shared = shared;
