@@ -4,6 +4,7 @@
  * source order whatever the number of threads.
  */
 #include "exec/collect.h"
+#include "exec/host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -351,8 +352,9 @@ static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
     uint64_t to = collect->need < all.nrows ? collect->need : all.nrows;
     uint64_t n = to > from ? to - from : 0;
     bool is_build = sink->map.kind != TQP_MAP_NONE;
-    uint32_t ncolumns = is_build ? sink->ncolumns : sink->noutputs, nnumbers = 2 * sink->numbered;
-    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (ncolumns + 3) * sizeof(TqpColumn));
+    uint32_t ncolumns = is_build ? sink->ncolumns : sink->noutputs,
+             more = 2 * sink->numbered + sink->nhosts;
+    TqpColumn *columns = tqp_arena_zalloc(&run->arena, (ncolumns + more + 1) * sizeof(TqpColumn));
     if (columns == NULL)
         return tqp_exec_arena_status(&run->arena);
     TqpStatus status = sink->nsort > 0 && n > 0
@@ -360,12 +362,14 @@ static TqpStatus collect_finish(TqpRun *run, TqpResult *result) {
                            : concat_columns(&all, from, n, ncolumns, columns);
     if (status == TQP_OK && sink->numbered && n == 0)
         status = add_numbers(run, NULL, NULL, 0, columns + ncolumns);
+    if (status == TQP_OK && sink->nhosts > 0)
+        status = tqp_exec_host(run, n, columns, columns + ncolumns);
     if (status == TQP_OK && is_build)
         return tqp_build_make(run->build, run, n, columns);
     if (status == TQP_OK)
-        return tqp_result_build(result, run->query->broker, n, sink->noutputs + nnumbers, columns,
+        return tqp_result_build(result, run->query->broker, n, sink->noutputs + more, columns,
                                 &run->leader);
-    free_columns(columns, ncolumns + nnumbers);
+    free_columns(columns, ncolumns + more);
     return status;
 }
 

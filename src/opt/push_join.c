@@ -38,6 +38,16 @@ static bool is_placed(TqpArena *a, const TqpNode *join) {
     return !join->join.dependent && tqp_opt_may_give_two(a, join);
 }
 
+/* Does a function of the host's read both sides?  Such are called for rows of the join. */
+static bool host_reads_both(const TqpExpr *e, uint32_t nleft) {
+    if (e->op == TQP_OP_HOST && tqp_opt_sides(e, nleft) == (TQP_SIDE_LEFT | TQP_SIDE_RIGHT))
+        return true;
+    for (uint32_t i = 0; i < e->nargs; i++)
+        if (host_reads_both(e->args[i], nleft))
+            return true;
+    return false;
+}
+
 /* A conjunct above the join. */
 static bool split_above(TqpArena *a, const TqpNode *node, const TqpExpr *e, Split *s) {
     uint32_t nleft = node->inputs[0]->noutputs;
@@ -51,7 +61,7 @@ static bool split_above(TqpArena *a, const TqpNode *node, const TqpExpr *e, Spli
         return to_left(a, s, e);
     if (movable(e) && inner && !node->join.dependent && sides == TQP_SIDE_RIGHT)
         return to_right(a, s, e, nleft);
-    return tqp_opt_list_add(a, inner ? &s->pred : &s->stay, e);
+    return tqp_opt_list_add(a, inner && !host_reads_both(e, nleft) ? &s->pred : &s->stay, e);
 }
 
 /* A conjunct of the join's predicate. */

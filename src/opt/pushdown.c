@@ -55,6 +55,8 @@ static uint32_t cost(const TqpExpr *e) {
         return sum + 8;
     case TQP_OP_IN:
         return sum + 3;
+    case TQP_OP_HOST:
+        return sum + 200;
     default:
         return sum +
                (e->nargs > 0 && tqp_type_class(e->args[0]->type.kind) == TQP_CLASS_TEXT ? 3 : 1);

@@ -83,6 +83,7 @@ typedef struct TqpLowering {
     uint32_t sub_first;        /* its first column in the predicate */
     bool has_tail;             /* what stands here PostgreSQL can finish: the outermost targets */
     bool no_host;              /* what the IR lacks is better left to the tail */
+    bool no_rows;              /* a condition that is evaluated for pairs of rows */
     List *scales;              /* lower_scale.c: values whose display scale depends on the row */
     const TqpExpr *case_arg;   /* what CaseTestExpr stands for */
     /* above the aggregate */
@@ -260,7 +261,7 @@ extern const TqpExpr *tqp_lower_function(TqpLowering *l, Oid funcid, List *args,
                                          Node *node);
 extern bool tqp_lower_comparison_op(Oid funcid, TqpOp *op);
 
-/* lower_host.c: as a lookup tensor that PostgreSQL fills; NULL leaves the reason as it was */
+/* lower_host.c: as a call of PostgreSQL for each value or row; NULL leaves the reason as it was */
 extern const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node);
 /* A strict function of one argument, applied to a narrow x that has no node. */
 extern const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from,

@@ -130,7 +130,9 @@ static const TqpExpr *lower_on(TqpLowering *l, Node *quals) {
     List *irs = NIL;
     ListCell *lc;
     foreach (lc, make_ands_implicit((Expr *)quals)) {
+        l->no_rows = true;
         const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
+        l->no_rows = false;
         if (e == NULL)
             return NULL;
         irs = lappend(irs, (void *)e);

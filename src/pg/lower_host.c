@@ -16,8 +16,10 @@
 #include "pg/cache.h"
 #include "pg/lower.h"
 
+#define ARGUMENTS_MAX 8 /* as in ops.def */
+
 typedef struct Search {
-    Var *var; /* the one column that was met */
+    List *vars; /* different columns that were met */
     bool refused;
     bool secured; /* some rows are hidden from the caller */
 } Search;
@@ -40,8 +42,8 @@ static bool search(Node *node, void *context) {
         return s->refused;
     switch (nodeTag(node)) {
     case T_Var:
-        s->refused = s->var != NULL && !equal(s->var, node);
-        s->var = (Var *)node;
+        s->vars = list_append_unique(s->vars, node);
+        s->refused = list_length(s->vars) > ARGUMENTS_MAX;
         return s->refused;
     case T_Param:
         s->refused = ((Param *)node)->paramkind != PARAM_EXTERN;
@@ -67,57 +69,102 @@ static bool may_be_narrow(TqpType type) {
            type.kind == TQP_TYPE_I32 || type.kind == TQP_TYPE_DATE;
 }
 
+/* A number only where its digits are declared: each value has its own. */
 static bool result_type(Node *node, TqpType *type) {
     const char *reason = NULL;
     return tqp_pg_type(exprType(node), exprTypmod(node), exprCollation(node), type, &reason) &&
-           type->kind != TQP_TYPE_NUM && type->kind != TQP_TYPE_F32 &&
            type->kind != TQP_TYPE_BPCHAR;
 }
 
-static Node *with_column(Node *node, void *replacement) {
+typedef struct Replacement {
+    List *vars;
+    List *by; /* Node * for each */
+} Replacement;
+
+static Node *with_columns(Node *node, void *context) {
+    const Replacement *r = context;
+    ListCell *lc;
     if (node == NULL)
         return NULL;
-    if (IsA(node, Var))
-        return replacement;
-    return expression_tree_mutator(node, with_column, replacement);
+    if (!IsA(node, Var))
+        return expression_tree_mutator(node, with_columns, context);
+    foreach (lc, r->vars)
+        if (equal(lfirst(lc), node))
+            return list_nth(r->by, foreach_current_index(lc));
+    return node;
 }
 
-static const TqpExpr *host_call(TqpLowering *l, Node *expr, TqpType type, const TqpExpr *x) {
+static const TqpExpr *host_call(TqpLowering *l, Node *expr, TqpType type, uint32_t n,
+                                const TqpExpr *const *x) {
     TqpType i32 = {.kind = TQP_TYPE_I32};
+    const TqpExpr *args[ARGUMENTS_MAX + 1];
     int number = 0;
     while (number < list_length(l->hosts) && !equal(list_nth(l->hosts, number), expr))
         number++;
     if (number == list_length(l->hosts))
         l->hosts = lappend(l->hosts, expr);
-    return tqp_ir_call2(l->arena, TQP_OP_HOST, type, tqp_ir_const_int(l->arena, i32, number), x);
+    args[0] = tqp_ir_const_int(l->arena, i32, number);
+    memcpy(&args[1], x, n * sizeof(*x));
+    return tqp_ir_call(l->arena, TQP_OP_HOST, type, n + 1, args);
 }
 
-/* HOST is strict: what the expression makes of NULL is computed beside it, as a parameter. */
-static const TqpExpr *with_null(TqpLowering *l, Node *node, Var *var, const TqpExpr *x,
+/* Of one argument HOST is strict: what the expression makes of NULL stands beside it. */
+static const TqpExpr *with_null(TqpLowering *l, Node *node, List *vars, const TqpExpr *x,
                                 const TqpExpr *host) {
-    if (!contain_nonstrict_functions(node))
+    const Var *var = linitial(vars);
+    if (list_length(vars) > 1 || !contain_nonstrict_functions(node))
         return host;
-    Node *null = (Node *)makeNullConst(var->vartype, var->vartypmod, var->varcollid);
+    Replacement null = {vars,
+                        list_make1(makeNullConst(var->vartype, var->vartypmod, var->varcollid))};
     const TqpExpr *args[3] = {
         tqp_ir_call1(l->arena, TQP_OP_IS_NULL, (TqpType){.kind = TQP_TYPE_BOOL}, x),
-        tqp_lower_param(l, with_column(node, null), host->type, TQP_ROUND_EXACT), host};
+        tqp_lower_param(l, with_columns(node, &null), host->type, TQP_ROUND_EXACT), host};
     return tqp_ir_call(l->arena, TQP_OP_CASE, host->type, 3, args);
+}
+
+/* A column's value must become PostgreSQL's again: widths and digits have to be known. */
+static bool lower_argument(TqpLowering *l, Var *var, const TqpExpr **x) {
+    *x = tqp_lower_expr(l, (Node *)var);
+    return *x != NULL && tqp_lower_scale(l, *x) == NULL &&
+           ((*x)->type.kind != TQP_TYPE_BPCHAR || var->vartypmod >= (int32)VARHDRSZ);
+}
+
+/* The argument's place in a row that PostgreSQL reads; of numeric the typmod says the scale. */
+static Var *argument(int number, const Var *var, TqpType type) {
+    int32 typmod = type.kind == TQP_TYPE_NUM ? type.scale + (int32)VARHDRSZ : var->vartypmod;
+    return makeVar(INDEX_VAR, (AttrNumber)number, var->vartype, typmod, var->varcollid, 0);
+}
+
+/* What is called for each row of a pipeline, not for each pair that a join looks at. */
+static bool on_rows(const TqpLowering *l, const Search *s, const TqpExpr *x, TqpType type) {
+    bool looked_up = list_length(s->vars) == 1 && may_be_narrow(x->type) &&
+                     type.kind != TQP_TYPE_NUM && type.kind != TQP_TYPE_F32;
+    return !looked_up && (l->no_rows || l->sub != NULL || l->depth > 0);
 }
 
 const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {
     const char *reason = l->reason; /* why the IR lacks it */
     Search s = {.secured = l->secure};
+    const TqpExpr *x[ARGUMENTS_MAX];
+    Replacement places = {0};
     TqpType type;
+    ListCell *lc;
+    bool ok = true;
     if (l->no_host || l->grouped || IsA(node, Var) || expression_returns_set(node) ||
-        search(node, &s) || s.var == NULL || !result_type(node, &type))
+        search(node, &s) || s.vars == NIL || !result_type(node, &type))
         return NULL;
-    const TqpExpr *x = tqp_lower_expr(l, (Node *)s.var);
+    foreach (lc, s.vars) {
+        int k = foreach_current_index(lc);
+        ok = ok && lower_argument(l, lfirst(lc), &x[k]);
+        if (ok)
+            places.by = lappend(places.by, argument(k + 1, lfirst(lc), x[k]->type));
+    }
     l->reason = reason;
-    if (x == NULL || !may_be_narrow(x->type) ||
-        (x->type.kind == TQP_TYPE_BPCHAR && s.var->vartypmod < (int32)VARHDRSZ))
+    if (!ok || on_rows(l, &s, x[0], type))
         return NULL;
-    Var *input = makeVar(INDEX_VAR, 1, s.var->vartype, s.var->vartypmod, s.var->varcollid, 0);
-    return with_null(l, node, s.var, x, host_call(l, with_column(node, input), type, x));
+    places.vars = s.vars;
+    uint32_t n = (uint32_t)list_length(s.vars);
+    return with_null(l, node, s.vars, x[0], host_call(l, with_columns(node, &places), type, n, x));
 }
 
 const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x, Oid from, Oid to) {
@@ -128,5 +175,5 @@ const TqpExpr *tqp_lower_host_cast(TqpLowering *l, Oid funcid, const TqpExpr *x,
     Node *input = (Node *)makeVar(INDEX_VAR, 1, from, -1, InvalidOid, 0);
     Node *expr = (Node *)makeFuncExpr(funcid, to, list_make1(input), InvalidOid, InvalidOid,
                                       COERCE_EXPLICIT_CALL);
-    return host_call(l, expr, type, x);
+    return host_call(l, expr, type, 1, &x);
 }

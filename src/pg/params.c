@@ -21,6 +21,14 @@ static bool is_query_end(int sqlstate) {
 }
 
 bool tqp_guarded(void (*fn)(void *arg), void *arg, const char **reason) {
+    ErrorData *ended = NULL;
+    bool ok = tqp_guarded_end(fn, arg, reason, &ended);
+    if (ended != NULL)
+        ReThrowError(ended);
+    return ok;
+}
+
+bool tqp_guarded_end(void (*fn)(void *arg), void *arg, const char **reason, ErrorData **ended) {
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
     volatile bool ok = true;
@@ -46,7 +54,7 @@ bool tqp_guarded(void (*fn)(void *arg), void *arg, const char **reason) {
         MemoryContextSwitchTo(context);
         CurrentResourceOwner = owner;
         if (is_query_end(error->sqlerrcode))
-            ReThrowError(error);
+            *ended = error;
         *reason = psprintf("PostgreSQL raised: %s", error->message);
         ok = false;
     }

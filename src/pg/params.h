@@ -23,5 +23,9 @@ extern bool tqp_params_bound(const TqpValue *values, int index, int64 missing, i
  * message as the reason.  Not possible in parallel mode: false, too.
  */
 extern bool tqp_guarded(void (*fn)(void *arg), void *arg, const char **reason);
+/* Likewise, but a cancel or the end of the backend is returned in *ended, for the caller to raise.
+ */
+extern bool tqp_guarded_end(void (*fn)(void *arg), void *arg, const char **reason,
+                            ErrorData **ended);
 
 #endif

@@ -78,31 +78,8 @@ static Datum convert_float8(Column *c, const TqpTensor *t, uint32 row) {
     return Float8GetDatum(((const double *)t->data)[row]);
 }
 
-/* Decimal text with the point at the scale; the display scale is kept by numeric_in. */
-static Datum numeric_from_wide(TqpInt128 value, int32 scale) {
-    char digits[TQP_INT128_DIGITS + 1], out[2 * TQP_INT128_DIGITS + 4], *p = out;
-    bool negative = value < 0;
-    int len = tqp_int128_print(negative ? -value : value, digits);
-    if (negative)
-        *p++ = '-';
-    int before = len - scale;
-    if (before <= 0)
-        *p++ = '0';
-    for (int i = Min(before, 0); i < len; i++) {
-        if (i == before || (i == Min(before, 0) && before <= 0 && scale > 0))
-            *p++ = '.';
-        *p++ = i < 0 ? '0' : digits[i];
-    }
-    *p = '\0';
-    return DirectFunctionCall3(numeric_in, CStringGetDatum(out), ObjectIdGetDatum(InvalidOid),
-                               Int32GetDatum(-1));
-}
-
 static Datum convert_numeric(Column *c, const TqpTensor *t, uint32 row) {
-    TqpInt128 value = tensor_int(t, row);
-    if (value >= PG_INT64_MIN && value <= PG_INT64_MAX)
-        return NumericGetDatum(int64_div_fast_to_numeric((int64)value, c->type.scale));
-    return numeric_from_wide(value, c->type.scale);
+    return tqp_value_numeric(tensor_int(t, row), c->type.scale);
 }
 
 static Datum make_text(const Column *c, TqpView view) {

@@ -178,6 +178,8 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
         tqp_program_bind(&run->arena, run->node, run->rels, run->npins, s->params,
                          (uint32_t)list_length(s->plan.params), &options, &run->program, &error);
     run->bind_ms = lap(&clock);
+    if (s->ended != NULL)
+        ReThrowError(s->ended);
     return error.status == TQP_OK || failed(&error, reason);
 }
 
@@ -193,6 +195,8 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
         .broker = &run->broker,
         .poll = tqp_pg_poll(),
         .compare = tqp_pg_compare_text,
+        .host = tqp_host_eval,
+        .host_arg = s,
         .instrument = s->css.ss.ps.instrument != NULL,
     };
     tqp_spares_limit(run->broker.spares, SPARES_RUNNING);
@@ -202,6 +206,8 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
     if (status == TQP_OK)
         return true;
     CHECK_FOR_INTERRUPTS();
+    if (s->ended != NULL)
+        ReThrowError(s->ended);
     run->query.error.status = status;
     return failed(&run->query.error, reason);
 }

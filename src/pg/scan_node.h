@@ -43,6 +43,7 @@ typedef struct TqpScanState {
     TupleTableSlot *stored; /* what the store reads into */
     uint64 rows;
     const char *replay_reason; /* NULL: the engine's answer */
+    ErrorData *ended;          /* a cancel met in HostEval, raised when the engine has returned */
     double replay_ms;
 } TqpScanState;
 

@@ -192,6 +192,32 @@ bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpType type,
     }
 }
 
+/* Decimal text with the point at the scale; the display scale is kept by numeric_in. */
+static Datum numeric_from_wide(TqpInt128 value, int32 scale) {
+    char digits[TQP_INT128_DIGITS + 1], out[2 * TQP_INT128_DIGITS + 4], *p = out;
+    bool negative = value < 0;
+    int len = tqp_int128_print(negative ? -value : value, digits);
+    if (negative)
+        *p++ = '-';
+    int before = len - scale;
+    if (before <= 0)
+        *p++ = '0';
+    for (int i = Min(before, 0); i < len; i++) {
+        if (i == before || (i == Min(before, 0) && before <= 0 && scale > 0))
+            *p++ = '.';
+        *p++ = i < 0 ? '0' : digits[i];
+    }
+    *p = '\0';
+    return DirectFunctionCall3(numeric_in, CStringGetDatum(out), ObjectIdGetDatum(InvalidOid),
+                               Int32GetDatum(-1));
+}
+
+Datum tqp_value_numeric(TqpInt128 value, int32 scale) {
+    if (value >= PG_INT64_MIN && value <= PG_INT64_MAX)
+        return NumericGetDatum(int64_div_fast_to_numeric((int64)value, scale));
+    return numeric_from_wide(value, scale);
+}
+
 Datum tqp_value_text(TqpView view, int32 width) {
     int chars = width > 0 ? pg_mbstrlen_with_len(view.data, (int)view.len) : 0;
     Size blanks = (Size)Max(width - chars, 0);
@@ -219,11 +245,24 @@ Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod) {
     if (get_typtype(typid) == TYPTYPE_DOMAIN)
         typid = getBaseTypeAndTypmod(typid, &typmod);
     switch (typid) {
+    case BOOLOID:
+        return BoolGetDatum(value->b);
     case INT2OID:
         return Int16GetDatum((int16)value->i);
     case INT4OID:
     case DATEOID:
         return Int32GetDatum((int32)value->i);
+    case INT8OID:
+    case TIMEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+        return Int64GetDatum((int64)value->i);
+    case FLOAT4OID:
+        return Float4GetDatum((float4)value->f);
+    case FLOAT8OID:
+        return Float8GetDatum(value->f);
+    case NUMERICOID:
+        return tqp_value_numeric(value->i, (typmod - (int32)VARHDRSZ) & 0xffff);
     case BPCHAROID:
         return tqp_value_text(value->s, typmod - (int32)VARHDRSZ);
     case TEXTOID:

@@ -17,10 +17,11 @@ extern bool tqp_value_from_datum(TqpArena *arena, Datum datum, Oid typid, TqpTyp
                                  TqpRounding rounding, TqpValue *value);
 
 /*
- * The other way, for text, carried types and integers that are not NULL; palloc'd.  typmod: of
- * bpchar the width to pad to.
+ * The other way, for values that are not NULL; palloc'd.  typmod: of bpchar the width to pad to, of
+ * numeric the scale.
  */
 extern Datum tqp_value_to_datum(const TqpValue *value, Oid typid, int32 typmod);
+extern Datum tqp_value_numeric(TqpInt128 value, int32 scale);
 /* Varlena text of a string, padded with blanks to `width` characters (0: as it is); palloc'd. */
 extern Datum tqp_value_text(TqpView view, int32 width);
 

@@ -128,6 +128,8 @@ void tqp_bind_collect(TqpBinder *b, const TqpBindOpen *o, const TqpBindColumn *l
                     .offset = o->offset,
                     .numbered = o->numbered,
                     .npartition = o->npartition,
+                    .nhosts = o->nhosts,
+                    .hosts = o->hosts,
                     .group = TQP_NO_REG};
     sink.ncolumns = sink_exprs(o, exprs, keys, sorted);
     collect_columns(b, o, exprs, sorted, like, &sink, columns);
@@ -181,6 +183,13 @@ static bool drops_raising(TqpBinder *b, const TqpNode *node, const TqpBindOpen *
     return drops;
 }
 
+static bool has_host(const TqpExpr *e) {
+    for (uint32_t i = 0; i < e->nargs; i++)
+        if (has_host(e->args[i]))
+            return true;
+    return e->op == TQP_OP_HOST;
+}
+
 static void apply_project(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     bool may_raise = o->limited && drops_raising(b, node, o);
     for (uint32_t i = 0; i < node->noutputs; i++)
@@ -189,18 +198,26 @@ static void apply_project(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
         tqp_bind_settle(b, o);
     const TqpExpr **env = tqp_bind_zalloc(b, node->noutputs * sizeof(*env));
     for (uint32_t i = 0; i < node->noutputs && b->status == TQP_OK; i++)
-        env[i] = tqp_bind_substitute(b, node->project.exprs[i], o->env);
+        env[i] = node->project.exprs[i];
+    tqp_bind_host_rows(b, o, node->noutputs, env);
+    for (uint32_t i = 0; i < node->noutputs && b->status == TQP_OK; i++)
+        env[i] = tqp_bind_substitute(b, env[i], o->env);
     o->env = env;
     o->noutputs = node->noutputs;
 }
 
 static void apply_sort(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    uint32_t n = node->sort.nkeys;
+    const TqpExpr **keys = tqp_bind_zalloc(b, n * sizeof(*keys));
     tqp_bind_settle(b, o);
-    o->nsort = node->sort.nkeys;
-    o->sort = tqp_bind_zalloc(b, o->nsort * sizeof(*o->sort));
-    for (uint32_t i = 0; i < o->nsort && b->status == TQP_OK; i++) {
+    for (uint32_t i = 0; i < n && b->status == TQP_OK; i++)
+        keys[i] = node->sort.keys[i].expr;
+    tqp_bind_host_rows(b, o, n, keys);
+    o->nsort = n;
+    o->sort = tqp_bind_zalloc(b, n * sizeof(*o->sort));
+    for (uint32_t i = 0; i < n && b->status == TQP_OK; i++) {
         const TqpSortKey *key = &node->sort.keys[i];
-        o->sort[i] = (TqpBindSort){tqp_bind_substitute(b, key->expr, o->env), key->descending,
+        o->sort[i] = (TqpBindSort){tqp_bind_substitute(b, keys[i], o->env), key->descending,
                                    key->nulls_first};
     }
 }
@@ -244,17 +261,72 @@ static void apply_limit(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
         limit_value(b, node->limit.offset, 0, &o->offset);
 }
 
-static void apply_filter(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
-    tqp_bind_settle(b, o);
+static void filter_by(TqpBinder *b, TqpBindOpen *o, const TqpExpr *pred) {
+    tqp_bind_host_rows(b, o, 1, &pred);
     if (b->status != TQP_OK)
         return;
-    const TqpExpr *pred = tqp_bind_substitute(b, node->filter.pred, o->env);
+    pred = tqp_bind_substitute(b, pred, o->env);
     tqp_bind_filter(b, pred, b->source.kind == TQP_SOURCE_RELATION && !o->raised);
     o->raised |= tqp_ir_expr_may_raise(pred);
 }
 
+/* Conjuncts that ask the host come last, so that it is asked for fewer rows. */
+static void apply_filter(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    tqp_bind_settle(b, o);
+    if (b->status != TQP_OK)
+        return;
+    const TqpExpr *pred = node->filter.pred;
+    if (pred->op != TQP_OP_AND || !has_host(pred)) {
+        filter_by(b, o, pred);
+        return;
+    }
+    for (int host = 0; host < 2; host++)
+        for (uint32_t i = 0; i < pred->nargs && b->status == TQP_OK; i++)
+            if (has_host(pred->args[i]) == (host == 1))
+                filter_by(b, o, pred->args[i]);
+}
+
+/* The aggregate over the outputs and the columns that the host gave. */
+static const TqpNode *without_hosts(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
+    uint32_t nkeys = node->aggregate.nkeys, naggs = node->aggregate.naggs, n = 0;
+    const TqpExpr **exprs = tqp_bind_zalloc(b, (nkeys + 2 * naggs + 1) * sizeof(*exprs));
+    TqpAgg *aggs = tqp_bind_zalloc(b, (naggs + 1) * sizeof(*aggs));
+    TqpNode *copy = tqp_bind_zalloc(b, sizeof(*copy));
+    if (b->status != TQP_OK)
+        return node;
+    bool any = false;
+    const TqpExpr **args = exprs + nkeys;
+    for (uint32_t i = 0; i < nkeys; i++)
+        exprs[i] = node->aggregate.keys[i];
+    for (uint32_t i = 0; i < naggs; i++) {
+        aggs[i] = node->aggregate.aggs[i];
+        if (aggs[i].arg != NULL)
+            args[n++] = aggs[i].arg;
+        if (aggs[i].filter != NULL)
+            args[n++] = aggs[i].filter;
+    }
+    for (uint32_t i = 0; i < nkeys + n; i++)
+        any |= has_host(exprs[i]);
+    if (!any)
+        return node;
+    tqp_bind_host_rows(b, o, nkeys + n, exprs);
+    n = 0;
+    for (uint32_t i = 0; i < naggs; i++) {
+        if (aggs[i].arg != NULL)
+            aggs[i].arg = args[n++];
+        if (aggs[i].filter != NULL)
+            aggs[i].filter = args[n++];
+    }
+    *copy = *node;
+    copy->aggregate.keys = exprs;
+    copy->aggregate.aggs = aggs;
+    return copy;
+}
+
 static void apply_aggregate(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
     tqp_bind_settle(b, o);
+    if (b->status == TQP_OK)
+        node = without_hosts(b, node, o);
     if (b->status == TQP_OK)
         tqp_bind_aggregate(b, node, o->env);
     tqp_bind_identity(b, o, node->noutputs, node->types);

@@ -178,6 +178,10 @@ static inline bool tqp_bind_fits_i64(TqpInt128 min, TqpInt128 max) {
     return min >= INT64_MIN && max <= INT64_MAX;
 }
 
+/* ---- functions of the host (bind_host.c) ---- */
+/* Can this HOST, over the source's columns, be a lookup?  Else see tqp_bind_host_rows. */
+bool tqp_bind_host_looks_up(TqpBinder *b, const TqpExpr *e);
+
 /* ---- expressions ---- */
 TqpBound tqp_bind_expr(TqpBinder *b, const TqpExpr *e); /* bind_expr.c */
 TqpBound tqp_bind_expr_guarded(TqpBinder *b, const TqpExpr *e, uint16_t guard);

@@ -23,6 +23,19 @@ typedef struct Answers {
     TqpView *strings;
 } Answers;
 
+bool tqp_bind_host_looks_up(TqpBinder *b, const TqpExpr *e) {
+    TqpBindTable codes;
+    if (e->nargs != 2 || e->type.kind == TQP_TYPE_NUM || e->type.kind == TQP_TYPE_F32 ||
+        tqp_ir_expr_may_raise(e->args[1]))
+        return false;
+    TqpBound x = tqp_bind_expr(b, e->args[1]);
+    if (x.is_const || b->status != TQP_OK || b->source.max_rows == 0)
+        return true;
+    if (tqp_bind_is_dict(&x))
+        return x.s.dict->count <= CODES_MAX;
+    return x.s.has_range && tqp_bind_narrow_codes(b, &x, &codes);
+}
+
 static bool find_codes(TqpBinder *b, const TqpBound *x, Answers *a) {
     if (tqp_bind_is_dict(x)) {
         a->n = a->entries = x->s.dict->count;
@@ -84,7 +97,7 @@ static bool ask(TqpBinder *b, uint32_t function, uint32_t n, const TqpValue *in,
     TqpStatus status = TQP_UNSUPPORTED;
     if (b->options.host == NULL)
         tqp_bind_fail(b, status, "function of the host");
-    else if ((status = b->options.host(b->options.host_arg, function, b->a, n, in, out, b->err)) !=
+    else if ((status = b->options.host(b->options.host_arg, function, b->a, 1, n, in, out, b->err)) !=
              TQP_OK)
         b->status = status;
     return status == TQP_OK;
@@ -138,6 +151,8 @@ static TqpBound looked_up(TqpBinder *b, const Answers *a) {
 
 TqpBound tqp_bind_op_host(TqpBinder *b, const TqpExpr *e) {
     uint32_t function = (uint32_t)e->args[0]->value.i;
+    if (e->nargs > 2)
+        return tqp_bind_fail(b, TQP_UNSUPPORTED, "function of PostgreSQL in the condition of a join");
     TqpBound x = tqp_bind_expr(b, e->args[1]);
     Answers a = {.x = &x, .type = e->type};
     if (e->type.kind == TQP_TYPE_NUM || e->type.kind == TQP_TYPE_F32)

@@ -19,6 +19,8 @@ typedef struct TqpBindOpen {
     TqpBindSort *sort;
     bool numbered; /* two more columns once it is closed */
     uint32_t npartition;
+    uint32_t nhosts; /* likewise, as many columns */
+    const TqpHostCall *hosts;
     bool limited;
     int64_t limit, offset;
     bool raised; /* a filter or join below may raise */
@@ -48,6 +50,14 @@ void tqp_bind_collect(TqpBinder *b, const TqpBindOpen *o, const TqpBindColumn *l
                       TqpBindRows *rows);
 /* Close it when it has a limit, and read the result. */
 void tqp_bind_settle(TqpBinder *b, TqpBindOpen *o);
+
+/* ---- bind_host_rows.c ---- */
+/*
+ * Where functions of the host's among these expressions over the outputs cannot be lookups, the
+ * pipeline is closed, the host called for its rows, and the result read; the expressions then read
+ * the columns that it gave, which stand in o->env behind the outputs.
+ */
+void tqp_bind_host_rows(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpExpr **exprs);
 
 /* ---- bind_append.c ---- */
 void tqp_bind_append(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);

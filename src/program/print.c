@@ -300,6 +300,12 @@ static void print_collect(const TqpSink *s, TqpString *out) {
                           s->sort[i].nulls_first ? " nulls first" : "");
     if (s->numbered)
         tqp_string_printf(out, " numbered for %u", s->npartition);
+    for (uint32_t i = 0; i < s->nhosts; i++) {
+        tqp_string_printf(out, ", host %u(", s->hosts[i].function);
+        for (uint32_t k = 0; k < s->hosts[i].nargs; k++)
+            tqp_string_printf(out, "%s%u", k > 0 ? ", " : "", s->hosts[i].args[k]);
+        tqp_string_printf(out, ")");
+    }
     tqp_string_printf(out, "\n");
     for (uint32_t i = 0; i < s->ncolumns; i++) {
         tqp_string_printf(out, "  %s ", i < s->noutputs ? "output" : "extra");

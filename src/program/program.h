@@ -160,6 +160,14 @@ typedef struct TqpAccumulator {
     bool result_nullable;
 } TqpAccumulator;
 
+/* A function of the host's, called for each collected row. */
+typedef struct TqpHostCall {
+    uint32_t function;
+    uint32_t nargs;
+    const uint32_t *args; /* of the sink's outputs */
+    TqpSlot result;       /* reg unused; a TEXT in lane VIEW */
+} TqpHostCall;
+
 typedef enum TqpSinkKind {
     TQP_SINK_COLLECT, /* materialise, sort, limit */
     TQP_SINK_AGGREGATE
@@ -198,6 +206,12 @@ typedef struct TqpSink {
      */
     bool numbered;
     uint32_t npartition;
+    /*
+     * Further columns of the result behind the outputs, nullable.  Of one argument that is NULL the
+     * result is NULL without a call.  Neither with `numbered` nor with a map.
+     */
+    uint32_t nhosts;
+    const TqpHostCall *hosts;
     /* AGGREGATE: output columns are keys, then accumulators */
     TqpGrouping grouping;
     uint32_t nkeys;
@@ -243,11 +257,12 @@ typedef struct TqpProgram {
 typedef int (*TqpBindCompare)(void *host, uint32_t collation, TqpView a, TqpView b);
 
 /*
- * HOST: the host's function number `function` of n values that are not NULL; strings that it gives
- * live in `a`.  An error's status and message end the bind.
+ * HOST: the host's function number `function` of nargs arguments, n times: in[i * nargs + k] is
+ * argument k of row i.  Strings that it gives live in `a`.  An error's status and message end the
+ * bind, or the execution.
  */
-typedef TqpStatus (*TqpBindHost)(void *host, uint32_t function, TqpArena *a, uint32_t n,
-                                 const TqpValue *in, TqpValue *out, TqpError *err);
+typedef TqpStatus (*TqpBindHost)(void *host, uint32_t function, TqpArena *a, uint32_t nargs,
+                                 uint32_t n, const TqpValue *in, TqpValue *out, TqpError *err);
 
 /* From this instant on (TSTZ) a zone's local time is UTC plus the offset, in microseconds. */
 typedef struct TqpZoneSpan {

@@ -26,9 +26,10 @@ static int compare_host(void *host, uint32_t collation, TqpView a, TqpView b) {
  * Functions of the host: 0 the first byte, 1 ten times an integer, 2 whether a string has an n or
  * an integer is even, 3 half an integer.  Of "cherry" and of 7 they give NULL; the fourth raises.
  */
-static TqpStatus host_eval(void *host, uint32_t function, TqpArena *a, uint32_t n,
+static TqpStatus host_eval(void *host, uint32_t function, TqpArena *a, uint32_t nargs, uint32_t n,
                            const TqpValue *in, TqpValue *out, TqpError *err) {
     (void)host;
+    CHECK(nargs == 1);
     if (function > 3)
         return tqp_error_set(err, TQP_UNSUPPORTED, "raised by the host");
     for (uint32_t i = 0; i < n; i++) {
