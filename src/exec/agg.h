@@ -63,7 +63,7 @@ typedef struct TqpDense {
     uint32_t ngroups;
     bool by_runs; /* arrays over all groups would leave the caches: try runs */
     TqpDenseState *states;
-    uint32_t nstates; /* run->nstates */
+    uint32_t nstates;   /* run->nstates */
     TqpGroupList extra; /* finish: groups that only strays have */
 } TqpDense;
 
