@@ -166,14 +166,18 @@ def label_of(work, plain):
 
 def report(work, suite, name, entries, verbose):
     counts, files = collections.Counter(), set()
-    for plain in sorted((work / "plain" / suite).glob("**/results/*.out")):
+    results = sorted((work / "plain" / suite).glob("**/results/*.out"))
+    if not results:
+        print(f"{suite}: no results to compare")
+        return 1
+    for plain in results:
         for what, statement, was, now in difference_kinds(work, plain, name, entries):
             counts[what] += 1
             files.add(plain)
             if what in FAILURES or what in verbose:
                 print(f"-- {name}: {what}")
                 show(label_of(work, plain)[1], statement, was, now)
-    print(f"{suite}, {name} against plain: {len(files)} files differ, {dict(counts)}")
+    print(f"{suite}, {name} against plain: {len(files)} of {len(results)} files differ, {dict(counts)}")
     return sum(counts[what] for what in FAILURES)
 
 
