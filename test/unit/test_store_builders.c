@@ -145,6 +145,27 @@ static TqpStatus begin_build(const char *dir, TqpStoreWriter **w) {
     return status;
 }
 
+/* What a host is told of the segment's size while it grows, against the file in the end. */
+static void test_size(void) {
+    char *dir = test_dir(), path[512];
+    TqpStoreWriter *w;
+    struct stat st;
+    CHECK_INT(tqp_store_writer_create(dir, NULL, NCOLS, columns, NULL, &w, NULL), TQP_OK);
+    CHECK_INT(tqp_store_writer_bytes(w), 0);
+    tqp_store_writer_destroy(w);
+    CHECK_INT(begin_build(dir, &w), TQP_OK);
+    uint64_t grown = tqp_store_writer_bytes(w);
+    CHECK(grown > NROWS);
+    CHECK_INT(tqp_store_writer_finish(w, &publish, NULL), TQP_OK);
+    find_file(dir, ".seg", path);
+    CHECK_INT(stat(path, &st), 0);
+    CHECK(grown <= (uint64_t)st.st_size); /* dictionaries come last */
+    CHECK_INT(tqp_store_writer_bytes(w), (uint64_t)st.st_size);
+    tqp_store_writer_destroy(w);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    free(dir);
+}
+
 static void kill_builder(const char *dir) {
     char path[512];
     int status;
@@ -421,6 +442,7 @@ int main(void) {
     test_flags();
     test_processes();
     test_builders();
+    test_size();
     test_dead_builder();
     test_tidy();
     test_abandoned();
