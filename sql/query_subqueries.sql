@@ -67,6 +67,7 @@ SELECT f.id FROM q_few f LEFT JOIN q_empty e ON f.id = e.id WHERE e.k > 3 AND (S
 -- Rows that a join drops raise, as PostgreSQL evaluates conditions at the scans that they read.
 SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE f.id = (SELECT a.id FROM q_all a WHERE a.k = f.k);
 SELECT count(*) FROM q_few f JOIN q_one o ON o.id = f.id + 1000 WHERE f.id = (SELECT id FROM q_all);
+SELECT count(*) FROM q_few f WHERE f.id = (SELECT id FROM q_all) OR f.id <> -1; -- the second is always true
 SELECT count(*) FROM q_few f WHERE f.id = (SELECT a.id FROM q_all a WHERE a.k = f.k) AND EXISTS (SELECT 1 FROM q_one o WHERE o.id = f.id + 1000);
 SELECT v, count(*) FROM (SELECT (SELECT a.id FROM q_all a WHERE a.k = f.k) AS v FROM q_few f JOIN q_one o ON o.id = f.id + 1000) s GROUP BY ROLLUP (v);
 SELECT count(*) FROM q_one o LEFT JOIN (SELECT f.id, (SELECT a.id FROM q_all a WHERE a.k = f.k) AS v FROM q_few f JOIN q_one p ON p.id = f.id + 1000) s ON s.id + 1 = o.id AND s.v > 3;

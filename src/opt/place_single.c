@@ -216,12 +216,10 @@ static const TqpNode *computed_anyhow(TqpArena *a, const TqpNode *node) {
 
 static const TqpNode *place(TqpArena *a, const TqpNode *node, const uint64_t *read) {
     bool moved;
-    if (!tqp_opt_may_give_two(a, node))
+    if (!tqp_opt_may_give_two(a, node) || !any_set(read, node->inputs[0]->noutputs, node->noutputs))
         return node;
     if (!node->join.dependent && tqp_opt_is_bool(node->join.pred, true))
         return node->inputs[0]->kind == TQP_NODE_VALUES ? node : computed_anyhow(a, node);
-    if (!any_set(read, node->inputs[0]->noutputs, node->noutputs))
-        return node;
     Subquery s = {node->inputs[1], node->join.pred, node->join.dependent};
     return sink(a, node->inputs[0], &s, &moved);
 }

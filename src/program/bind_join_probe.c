@@ -140,10 +140,12 @@ static void probe_pairs(TqpBinder *b, TqpBindJoin *j) {
     step.out = j->build->rows = tqp_bind_new_reg(b, TQP_LANE_U32);
     if (outer)
         step.out2 = j->build->matched = tqp_bind_new_reg(b, TQP_LANE_MASK);
-    tqp_bind_append_step(b, &step);
+    uint32_t at = tqp_bind_append_step(b, &step);
     add_columns(b, j, &env);
     if (b->status != TQP_OK)
         return;
+    if (j->right->single)
+        b->flags[at] |= TQP_BIND_RAISING;
     if (j->p.nresidual > 0 && outer) {
         narrow_match(b, j, env);
     } else if (j->p.nresidual > 0) {
@@ -152,6 +154,7 @@ static void probe_pairs(TqpBinder *b, TqpBindJoin *j) {
             tqp_bind_filter(b, tqp_bind_substitute(b, e, env), false);
     }
     j->left->raised |= probe->single;
+    j->left->single |= probe->single || j->right->single;
     j->left->env = env;
     j->left->noutputs += j->right->noutputs;
 }
@@ -271,7 +274,7 @@ static void probe_single(TqpBinder *b, TqpBindJoin *j) {
     for (uint32_t i = 0; i < b->source.ncolumns; i++)
         if (b->source.columns[i].build == j->build)
             b->source.columns[i].described = false; /* NULL where no pair is true */
-    j->left->raised = true;
+    j->left->raised = j->left->single = true;
     j->left->env = env;
     j->left->noutputs += j->right->noutputs;
 }

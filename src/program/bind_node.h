@@ -24,6 +24,7 @@ typedef struct TqpBindOpen {
     bool limited;
     int64_t limit, offset;
     bool raised; /* a filter or join below may raise */
+    bool single; /* by a scalar subquery with two rows, which runs even where nobody reads it */
 } TqpBindOpen;
 
 /* A materialised relation: results of pipelines, one after another. */
