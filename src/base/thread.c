@@ -6,37 +6,86 @@
 #include <time.h>
 
 #define MAX_WORKERS 256
-#define WAIT_NS     50000 /* the leader's slice while it waits for the others */
+#define LATE_NS     UINT64_C(60000)   /* about what starting a thread and its end cost */
+#define WAIT_NS     UINT64_C(1000000) /* the leader's slice while it waits for the others */
+#define SECOND_NS   UINT64_C(1000000000)
+
+typedef struct TqpTeamThreads Threads;
 
 typedef struct Worker {
-    TqpTeam *team;
-    TqpWorkerFn fn;
-    void *arg;
+    Threads *threads;
     int index;
-    _Atomic int *running;
     pthread_t thread;
 } Worker;
 
-static void run_one(Worker *w) {
-    TqpStatus status = w->fn(w->team, w->index, w->arg);
+struct TqpTeamThreads {
+    TqpTeam team;
+    TqpWorkerFn fn;
+    void *arg;
+    int started; /* workers that exist, the leader included */
+    int running; /* threads; under the lock */
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    Worker workers[MAX_WORKERS];
+};
+
+static uint64_t now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
+}
+
+static void run_one(Threads *t, int worker) {
+    TqpStatus status = t->fn(&t->team, worker, t->arg);
     if (status != TQP_OK) {
         int none = TQP_OK;
-        atomic_compare_exchange_strong(&w->team->failure, &none, (int)status);
-        atomic_store(&w->team->stop, true);
+        atomic_compare_exchange_strong(&t->team.failure, &none, (int)status);
+        atomic_store(&t->team.stop, true);
     }
 }
 
 static void *thread_main(void *p) {
     Worker *w = p;
-    run_one(w);
-    atomic_fetch_sub(w->running, 1);
+    Threads *t = w->threads;
+    run_one(t, w->index);
+    pthread_mutex_lock(&t->lock);
+    if (--t->running == 0)
+        pthread_cond_signal(&t->ended);
+    pthread_mutex_unlock(&t->lock);
     return NULL;
+}
+
+/* Threads for workers 1..; signals stay blocked in them. */
+static void start_threads(Threads *t) {
+    sigset_t all, old;
+    t->team.late = NULL;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
+        return;
+    for (; t->started < t->team.nworkers; t->started++) {
+        Worker *w = &t->workers[t->started];
+        *w = (Worker){.threads = t, .index = t->started};
+        pthread_mutex_lock(&t->lock);
+        t->running++;
+        pthread_mutex_unlock(&t->lock);
+        if (pthread_create(&w->thread, NULL, thread_main, w) != 0) {
+            pthread_mutex_lock(&t->lock);
+            t->running--;
+            pthread_mutex_unlock(&t->lock);
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 bool tqp_team_should_stop(TqpTeam *team, int worker) {
     if (atomic_load_explicit(&team->stop, memory_order_relaxed))
         return true;
-    if (worker != 0 || team->poll == NULL || !team->poll->interrupted(team->poll->host))
+    if (worker != 0)
+        return false;
+    if (team->late != NULL && now_ns() >= team->late_ns)
+        start_threads(team->late);
+    if (team->poll == NULL || !team->poll->interrupted(team->poll->host))
         return false;
     int none = TQP_OK;
     atomic_compare_exchange_strong(&team->failure, &none, (int)TQP_CANCELLED);
@@ -52,42 +101,62 @@ bool tqp_stop_asked(const TqpStop *stop) {
     return stop->poll != NULL && stop->poll->interrupted(stop->poll->host);
 }
 
-/* Start threads for workers 1..; signals stay blocked in them.  Returns how many workers exist. */
-static int start_threads(Worker *workers, int n, _Atomic int *running) {
-    sigset_t all, old;
-    int started = 1;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
-        return started;
-    for (; started < n; started++) {
-        atomic_fetch_add(running, 1);
-        if (pthread_create(&workers[started].thread, NULL, thread_main, &workers[started]) != 0) {
-            atomic_fetch_sub(running, 1);
-            break;
-        }
+/* The leader sleeps until the last thread ends, and polls meanwhile. */
+static void wait_for_threads(Threads *t) {
+    pthread_mutex_lock(&t->lock);
+    while (t->running > 0) {
+        uint64_t until = now_ns() + WAIT_NS;
+        struct timespec ts = {(time_t)(until / SECOND_NS), (long)(until % SECOND_NS)};
+        pthread_cond_timedwait(&t->ended, &t->lock, &ts);
+        pthread_mutex_unlock(&t->lock);
+        (void)tqp_team_should_stop(&t->team, 0);
+        pthread_mutex_lock(&t->lock);
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return started;
+    pthread_mutex_unlock(&t->lock);
+    for (int i = 1; i < t->started; i++)
+        pthread_join(t->workers[i].thread, NULL);
+}
+
+static TqpStatus run(Threads *t, bool late) {
+    pthread_condattr_t attr;
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->ended, &attr);
+    pthread_condattr_destroy(&attr);
+    if (late) {
+        t->team.late = t;
+        t->team.late_ns = now_ns() + LATE_NS;
+    } else {
+        start_threads(t);
+    }
+    run_one(t, 0);
+    t->team.late = NULL;
+    wait_for_threads(t);
+    pthread_cond_destroy(&t->ended);
+    pthread_mutex_destroy(&t->lock);
+    return (TqpStatus)atomic_load(&t->team.failure);
+}
+
+static TqpStatus run_team(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn, void *arg,
+                          bool late) {
+    int n = nworkers < 1 ? 1 : nworkers > MAX_WORKERS ? MAX_WORKERS : nworkers;
+    Threads t;
+    t.team = (TqpTeam){.nworkers = n, .poll = poll};
+    t.fn = fn;
+    t.arg = arg;
+    t.started = 1;
+    t.running = 0;
+    if (n > 1)
+        return run(&t, late);
+    run_one(&t, 0);
+    return (TqpStatus)atomic_load(&t.team.failure);
 }
 
 TqpStatus tqp_team_run(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn, void *arg) {
-    Worker workers[MAX_WORKERS];
-    TqpTeam team = {.nworkers = nworkers < 1             ? 1
-                                : nworkers > MAX_WORKERS ? MAX_WORKERS
-                                                         : nworkers,
-                    .poll = poll};
-    _Atomic int running = 0;
-    int wanted = team.nworkers;
-    for (int i = 0; i < wanted; i++)
-        workers[i] = (Worker){.team = &team, .fn = fn, .arg = arg, .index = i, .running = &running};
-    int started = wanted > 1 ? start_threads(workers, wanted, &running) : 1;
-    run_one(&workers[0]);
-    while (atomic_load(&running) > 0) {
-        struct timespec slice = {0, WAIT_NS};
-        (void)tqp_team_should_stop(&team, 0);
-        nanosleep(&slice, NULL);
-    }
-    for (int i = 1; i < started; i++)
-        pthread_join(workers[i].thread, NULL);
-    return (TqpStatus)atomic_load(&team.failure);
+    return run_team(nworkers, poll, fn, arg, false);
+}
+
+TqpStatus tqp_team_run_late(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn, void *arg) {
+    return run_team(nworkers, poll, fn, arg, true);
 }

@@ -22,6 +22,9 @@ typedef struct TqpTeam {
     _Atomic bool stop;       /* any worker's failure or an interrupt sets it: test once a morsel */
     _Atomic int failure;     /* first TqpStatus that a worker returned */
     const TqpHostPoll *poll; /* may be NULL */
+    /* the leader's: threads that it starts when it next asks after that time, or NULL */
+    struct TqpTeamThreads *late;
+    uint64_t late_ns;
 } TqpTeam;
 
 typedef TqpStatus (*TqpWorkerFn)(TqpTeam *team, int worker, void *arg);
@@ -33,6 +36,13 @@ typedef TqpStatus (*TqpWorkerFn)(TqpTeam *team, int worker, void *arg);
  */
 TqpStatus tqp_team_run(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn,
                        void *arg) TQP_NODISCARD;
+
+/*
+ * Likewise, but the leader begins alone; the others come when it asks whether to stop and some
+ * microseconds have passed.  For work that is often done by then.
+ */
+TqpStatus tqp_team_run_late(int nworkers, const TqpHostPoll *poll, TqpWorkerFn fn,
+                            void *arg) TQP_NODISCARD;
 
 /* For workers, once per morsel: true when to stop.  On worker 0 this polls the host. */
 bool tqp_team_should_stop(TqpTeam *team, int worker);

@@ -153,7 +153,7 @@ static const TqpSinkOps *sink_ops(const TqpSink *sink) {
 static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
     TQP_TRY(tqp_probe_check(run));
     if (run->nmorsels > 0)
-        TQP_TRY(tqp_team_run(run->nworkers, run->query->poll, work, run));
+        TQP_TRY(tqp_team_run_late(run->nworkers, run->query->poll, work, run));
     gather_stats(run);
     uint64_t before = tqp_exec_clock_ns();
     TQP_TRY(run->ops->finish(run, result));

@@ -29,5 +29,5 @@ static TqpStatus work(TqpTeam *team, int worker, void *arg) {
 TqpStatus tqp_slices_run(const TqpRun *run, int workers, uint64_t n, uint64_t slice, TqpSliceFn fn,
                          void *job) {
     Slices s = {.n = n, .slice = slice, .fn = fn, .job = job};
-    return n == 0 ? TQP_OK : tqp_team_run(workers, run->query->poll, work, &s);
+    return n == 0 ? TQP_OK : tqp_team_run_late(workers, run->query->poll, work, &s);
 }

@@ -172,6 +172,14 @@ static void test_threads(void) {
         CHECK_INT(w.done, 1000);
         w = (Work){.total = 1000, .fail_at = 500, .interrupt_after = 1 << 30};
         CHECK_INT(tqp_team_run(n, &poll, worker, &w), TQP_OVERFLOW);
+        w = (Work){.total = 3, .fail_at = -1, .interrupt_after = 1 << 30}; /* the leader alone */
+        CHECK_INT(tqp_team_run_late(n, &poll, worker, &w), TQP_OK);
+        CHECK_INT(w.done, 3);
+        w = (Work){.total = 3000000, .fail_at = -1, .interrupt_after = 1 << 30};
+        CHECK_INT(tqp_team_run_late(n, &poll, worker, &w), TQP_OK);
+        CHECK_INT(w.done, 3000000);
+        w = (Work){.total = 3000000, .fail_at = 2999999, .interrupt_after = 1 << 30};
+        CHECK_INT(tqp_team_run_late(n, &poll, worker, &w), TQP_OVERFLOW);
     }
     Work w = {.total = 1 << 30, .fail_at = -1, .interrupt_after = 1000};
     TqpHostPoll poll = {interrupted, &w};
