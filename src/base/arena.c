@@ -1,5 +1,5 @@
 /* Arena: a list of malloc'ed blocks, each charged to the broker as a whole. */
-#include "base/arena.h"
+#include "base/spares.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,8 @@
 
 struct TqpArenaBlock {
     TqpArenaBlock *next;
-    size_t size; /* bytes, this header included */
+    size_t size;   /* bytes, this header included */
+    size_t memory; /* bytes that it really has */
     size_t used;
 };
 
@@ -32,7 +33,13 @@ static TqpArenaBlock *add_block(TqpArena *arena, size_t need) {
         if (arena->failed != TQP_OK)
             return NULL;
     }
-    TqpArenaBlock *block = malloc(size);
+    TqpSpares *spares = arena->broker != NULL ? arena->broker->spares : NULL;
+    size_t found = size;
+    TqpArenaBlock *block = spares != NULL ? tqp_spares_take(spares, &found) : NULL;
+    if (block == NULL) {
+        found = size;
+        block = malloc(size);
+    }
     if (block == NULL) {
         if (arena->broker != NULL)
             tqp_broker_release(arena->broker, (int64_t)size);
@@ -40,6 +47,7 @@ static TqpArenaBlock *add_block(TqpArena *arena, size_t need) {
         return NULL;
     }
     block->size = size;
+    block->memory = found;
     block->used = sizeof(TqpArenaBlock);
     block->next = arena->head;
     arena->head = block;
@@ -115,9 +123,13 @@ void tqp_arena_free(TqpArena *arena) {
     TqpArenaBlock *block = arena->head;
     while (block != NULL) {
         TqpArenaBlock *next = block->next;
+        size_t memory = block->memory;
         if (arena->broker != NULL)
             tqp_broker_release(arena->broker, (int64_t)block->size);
-        free(block);
+        if (arena->broker != NULL && arena->broker->spares != NULL)
+            tqp_spares_give(arena->broker->spares, block, memory);
+        else
+            free(block);
         block = next;
     }
     arena->head = NULL;

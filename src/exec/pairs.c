@@ -47,13 +47,13 @@ TqpStatus tqp_pairs_init(TqpTile *tile, uint32_t s) {
     const TqpStep *step = &tile->pipeline->steps[s];
     TqpProbeState *state = tile->probes[s];
     TqpArena *arena = &tile->arena;
-    uint32_t tile_rows = tile->backend->tile_rows;
+    uint32_t tile_rows = tile->run->tile_rows;
     size_t rows = register_bytes(TQP_LANE_U32, tile_rows);
     size_t mask = register_bytes(TQP_LANE_MASK, tile_rows);
-    state->pair_rows = tqp_arena_zalloc(arena, rows);
-    state->build_rows = tqp_arena_zalloc(arena, rows);
-    state->spare_positions = tqp_arena_zalloc(arena, rows);
-    state->owners = tqp_arena_zalloc(arena, rows);
+    state->pair_rows = tqp_arena_alloc(arena, rows);
+    state->build_rows = tqp_arena_alloc(arena, rows);
+    state->spare_positions = tqp_arena_alloc(arena, rows);
+    state->owners = tqp_arena_alloc(arena, rows);
     state->spare_sel = tqp_arena_zalloc(arena, mask);
     state->any_true = tqp_arena_zalloc(arena, mask);
     state->any_null = tqp_arena_zalloc(arena, mask);
@@ -209,7 +209,7 @@ static bool next_pairs(TqpTile *tile, const TqpStep *step, TqpProbeState *state)
     const TqpProbe *probe = state->probe;
     const uint32_t *rows = state->pair_rows;
     uint32_t *build_rows = step->out != TQP_NO_REG ? tile->bufs[step->out] : state->build_rows;
-    uint32_t room = tile->backend->tile_rows;
+    uint32_t room = tile->run->tile_rows;
     uint32_t n = probe->kind == TQP_PROBE_ANY && !probe->single ? fill_any(state, build_rows, room)
                                                                 : fill(state, build_rows, room);
     if (n == 0)

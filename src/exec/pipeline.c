@@ -65,6 +65,23 @@ static TqpStatus make_morsels(TqpRun *run) {
     return TQP_OK;
 }
 
+/* Tiles of pairs may be of any size, others are parts of morsels. */
+static void choose_tile_rows(TqpRun *run) {
+    uint32_t most = 1;
+    run->tile_rows = run->query->backend->tile_rows;
+    for (uint32_t s = 0; s < run->pipeline->nsteps; s++) {
+        const TqpProbe *probe = run->pipeline->steps[s].aux;
+        if (run->pipeline->steps[s].op == TQP_STEP_PROBE &&
+            (probe == NULL || probe->pipeline >= run->nbuilds ||
+             (probe->kind != TQP_PROBE_EXISTS && !run->builds[probe->pipeline].unique)))
+            return;
+    }
+    for (uint32_t m = 0; m < run->nmorsels; m++)
+        most = run->morsels[m].rows > most ? run->morsels[m].rows : most;
+    if (most < run->tile_rows)
+        run->tile_rows = (most + 63) / 64 * 64;
+}
+
 static void choose_workers(TqpRun *run) {
     uint64_t useful = run->source_rows / ROWS_PER_WORKER + 1;
     uint64_t workers = run->query->nthreads > 1 ? (uint64_t)run->query->nthreads : 1;
@@ -171,6 +188,7 @@ TqpStatus tqp_exec_pipeline(TqpRun *run, TqpResult *result) {
     TqpStatus status = make_morsels(run);
     if (status == TQP_OK) {
         choose_workers(run);
+        choose_tile_rows(run);
         run->tiles = tqp_arena_zalloc(&run->arena, (size_t)run->nworkers * sizeof(TqpTile));
         status = run->tiles != NULL ? TQP_OK : tqp_exec_arena_status(&run->arena);
     }

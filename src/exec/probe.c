@@ -57,7 +57,7 @@ static TqpStatus init_hash(TqpTile *tile, TqpProbeState *state) {
         slots[k].valid = probe->keys[k].valid;
     }
     size_t key = state->plan.nwords * sizeof(uint64_t);
-    state->words = tqp_arena_alloc(arena, tile->backend->tile_rows * key);
+    state->words = tqp_arena_alloc(arena, tile->run->tile_rows * key);
     state->hashes = tqp_arena_alloc(arena, TQP_KEY_BATCH * sizeof(uint64_t));
     return state->words && state->hashes ? TQP_OK : tqp_exec_arena_status(arena);
 }
@@ -70,13 +70,13 @@ static TqpStatus init_state(TqpTile *tile, uint32_t s) {
     tile->probes[s] = state;
     state->probe = tile->pipeline->steps[s].aux;
     state->build = &tile->run->builds[state->probe->pipeline];
-    size_t rows = (size_t)tile->backend->tile_rows * sizeof(uint32_t) + 64;
-    size_t mask = tile->backend->tile_rows / 8 + 64;
+    size_t rows = (size_t)tile->run->tile_rows * sizeof(uint32_t) + 64;
+    size_t mask = tile->run->tile_rows / 8 + 64;
     state->match = tqp_arena_zalloc(arena, mask);
     state->other = tqp_arena_zalloc(arena, mask);
-    state->begin = tqp_arena_zalloc(arena, rows);
-    state->end = tqp_arena_zalloc(arena, rows);
-    state->rows = tqp_arena_zalloc(arena, rows);
+    state->begin = tqp_arena_alloc(arena, rows);
+    state->end = tqp_arena_alloc(arena, rows);
+    state->rows = tqp_arena_alloc(arena, rows);
     if (!state->match || !state->other || !state->begin || !state->end || !state->rows)
         return tqp_exec_arena_status(arena);
     if (state->build->map->kind == TQP_MAP_HASH)

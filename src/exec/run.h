@@ -35,6 +35,7 @@ typedef struct TqpRun {
     const TqpPipeline *pipeline;
     const TqpRelation *source;
     uint64_t source_rows;
+    uint32_t tile_rows; /* room of a tile: the backend's, or less where there are no more */
     uint32_t nmorsels;
     TqpMorsel *morsels;
     int nworkers;

@@ -45,7 +45,7 @@ TqpStatus tqp_tile_init(TqpTile *tile, TqpRun *run) {
     tile->run = run;
     tile->pipeline = pipeline;
     tile->backend = query->backend;
-    uint32_t rows = query->backend->tile_rows;
+    uint32_t rows = run->tile_rows;
     size_t masks = register_bytes(TQP_LANE_MASK, rows);
     size_t pointers = ((size_t)pipeline->nregs * sizeof(void *) + 63) & ~(size_t)63;
     size_t stats = query->instrument ? (size_t)pipeline->nsteps * sizeof(TqpStepStats) : 0;

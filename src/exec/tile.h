@@ -36,7 +36,7 @@ typedef struct TqpTile {
     uint32_t *owners;          /* below a PROBE_ANY: of each row, the row that probed; or NULL */
     struct TqpProbeState *any; /* below a PROBE_ANY: its state */
     const void **regs;
-    void **bufs;                   /* each register's own memory, tile_rows values */
+    void **bufs;                   /* each register's own memory, run->tile_rows values */
     uint64_t *sel_buf;             /* selection made by FILTER */
     uint64_t *origin_sel;          /* over rows: what compaction kept */
     uint64_t *guard_buf;           /* step guard & selection */
