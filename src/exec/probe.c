@@ -206,7 +206,7 @@ static void keep_matches(TqpTile *tile, const TqpStep *step, TqpProbeState *stat
     if (state->probe->outer)
         set_mask(tile, step->out2, state->match);
     else
-        tqp_tile_filter(tile, step, state->match);
+        tqp_tile_filter(tile, step, state->match, state->rows);
     if (step->out != TQP_NO_REG && tile->selected > 0)
         set_rows(tile, step->out, state);
 }

@@ -138,12 +138,15 @@ static void note_positions(TqpTile *tile, const uint32_t *kept, uint32_t count) 
         tqp_bitmap_set(tile->origin_sel, tile->position_buf[i]);
 }
 
-/* Keep only the selected rows in the live registers. */
-static void compact(TqpTile *tile, const TqpStep *step) {
-    uint32_t n = tile->n, count = 0;
+/* Keep only the selected rows, which may be listed already, in the live registers. */
+static void compact(TqpTile *tile, const TqpStep *step, const uint32_t *rows) {
+    uint32_t n = tile->n, count = tile->selected;
     uint32_t *kept = tile->positions == NULL ? tile->position_buf : tile->scratch;
-    tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, kept, tile->sel, NULL, NULL,
-                    (TqpScalar){.i = 0}, &count);
+    if (rows != NULL)
+        memcpy(kept, rows, count * sizeof(uint32_t));
+    else
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n, kept, tile->sel, NULL, NULL,
+                        (TqpScalar){.i = 0}, &count);
     for (uint32_t k = 0; k < step->nlive; k++)
         compress_register(tile, step->live[k], n, kept);
     note_positions(tile, kept, count);
@@ -167,7 +170,8 @@ static uint32_t count_rows(TqpTile *tile, const uint64_t *mask) {
     return count;
 }
 
-void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask,
+                     const uint32_t *rows) {
     if (mask == NULL)
         return;
     if (tile->sel == NULL)
@@ -179,7 +183,7 @@ void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask) {
     if (tile->selected == tile->n)
         tile->sel = NULL;
     else if (tile->selected > 0 && is_worth_compacting(tile, step))
-        compact(tile, step);
+        compact(tile, step, rows);
 }
 
 static void run_kernel(TqpTile *tile, const TqpStep *step) {
@@ -222,9 +226,9 @@ static void run_step(TqpTile *tile, const TqpStep *step) {
     if (step->op == TQP_STEP_LOAD)
         tqp_tile_load(tile, step);
     else if (step->op == TQP_STEP_FILTER)
-        tqp_tile_filter(tile, step, tile->regs[step->in[0]]);
+        tqp_tile_filter(tile, step, tile->regs[step->in[0]], NULL);
     else if (step->op == TQP_STEP_BOUND)
-        tqp_tile_filter(tile, step, tqp_topn_filter(tile, step));
+        tqp_tile_filter(tile, step, tqp_topn_filter(tile, step), NULL);
     else if (step->op == TQP_STEP_FETCH)
         tqp_tile_fetch(tile, step);
     else
