@@ -147,6 +147,7 @@ static TqpStatus collect_morsel_end(TqpRun *run, uint32_t s, uint32_t morsel) {
 typedef struct Piece {
     const TqpCollectState *state;
     TqpSegment segment;
+    uint64_t first; /* its first row's number among all */
 } Piece;
 
 typedef struct Pieces {
@@ -173,35 +174,59 @@ static TqpStatus list_pieces(TqpRun *run, Pieces *all) {
     for (uint32_t s = 0; s < collect->nstates; s++) {
         const TqpCollectState *state = &collect->states[s];
         if (collect->topn && state->nrows > 0)
-            all->pieces[all->npieces++] = (Piece){state, {s, 0, state->nrows}};
+            all->pieces[all->npieces++] = (Piece){state, {s, 0, state->nrows}, 0};
         for (uint32_t k = 0; k < state->nsegments; k++)
             all->pieces[all->npieces++] =
-                (Piece){state, ((const TqpSegment *)state->segments.data)[k]};
+                (Piece){state, ((const TqpSegment *)state->segments.data)[k], 0};
     }
     qsort(all->pieces, all->npieces, sizeof(Piece), piece_order);
-    for (uint64_t p = 0; p < all->npieces; p++)
+    for (uint64_t p = 0; p < all->npieces; p++) {
+        all->pieces[p].first = all->nrows;
         all->nrows += all->pieces[p].segment.count;
+    }
     return TQP_OK;
 }
 
-/* Rows [from, from + n) of the concatenation of one array of the states. */
-static TqpStatus concat(const Pieces *all, uint64_t from, uint64_t n, size_t width, uint32_t column,
-                        bool valid, char *out) {
-    for (uint64_t p = 0; p < all->npieces && n > 0; p++) {
-        const Piece *piece = &all->pieces[p];
-        uint64_t count = piece->segment.count;
-        if (from >= count) {
-            from -= count;
-            continue;
-        }
-        const TqpColumn *source = &piece->state->columns[column];
-        const char *data = valid ? source->valid.data : source->values.data;
-        uint64_t take = count - from < n ? count - from : n;
-        TQP_TRY(tqp_memory_copy(out, data + (piece->segment.start + from) * width, take * width,
-                                &all->run->leader));
-        out += take * width;
-        n -= take;
-        from = 0;
+/* Rows [from, from + n) of the concatenation, by a team: a piece of a column at a time. */
+typedef struct Concat {
+    const Pieces *all;
+    uint64_t from, n;
+    uint32_t ncolumns;
+    TqpColumn *columns;
+    _Atomic uint64_t next;
+} Concat;
+
+#define CONCAT_ROWS 131072u /* fewer are copied by one worker */
+
+static TqpStatus copy_piece(const Concat *c, const Piece *piece, uint32_t column,
+                            const TqpStop *stop) {
+    uint64_t begin = piece->first > c->from ? piece->first : c->from;
+    uint64_t end = piece->first + piece->segment.count, last = c->from + c->n;
+    end = end < last ? end : last;
+    if (begin >= end)
+        return TQP_OK;
+    TqpColumn *to = &c->columns[column];
+    const TqpColumn *source = &piece->state->columns[column];
+    size_t width = tqp_column_width(to->slot.lane);
+    uint64_t row = piece->segment.start + begin - piece->first, at = begin - c->from;
+    TQP_TRY(tqp_memory_copy((char *)to->values.data + at * width,
+                            (const char *)source->values.data + row * width, (end - begin) * width,
+                            stop));
+    if (to->valid.data == NULL)
+        return TQP_OK;
+    return tqp_memory_copy((char *)to->valid.data + at, (const char *)source->valid.data + row,
+                           end - begin, stop);
+}
+
+static TqpStatus concat_work(TqpTeam *team, int worker, void *arg) {
+    Concat *c = arg;
+    const TqpStop stop = {team, worker, NULL};
+    while (!tqp_team_should_stop(team, worker)) {
+        uint64_t k = atomic_fetch_add(&c->next, 1);
+        if (k >= c->all->npieces * c->ncolumns)
+            break;
+        TQP_TRY(copy_piece(c, &c->all->pieces[k % c->all->npieces],
+                           (uint32_t)(k / c->all->npieces), &stop));
     }
     return TQP_OK;
 }
@@ -213,9 +238,10 @@ static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, ui
     const TqpSink *sink = &run->pipeline->sink;
     if (all->npieces == 0)
         n = 0;
+    bool whole = collect->nstates == 1 && from == 0 && n > 0;
     for (uint32_t c = 0; c < ncolumns; c++) {
         const TqpSlot *slot = &sink->columns[c];
-        if (collect->nstates == 1 && from == 0 && n > 0) { /* already as it should be */
+        if (whole) { /* already as it should be */
             TqpColumn *source = &collect->states[0].columns[c];
             columns[c] = *source;
             memset(&source->values, 0, sizeof(TqpBuffer));
@@ -224,12 +250,12 @@ static TqpStatus concat_columns(const Pieces *all, uint64_t from, uint64_t n, ui
         }
         TQP_TRY(
             tqp_column_alloc(&columns[c], run->query->broker, slot, slot->valid != TQP_NO_REG, n));
-        TQP_TRY(
-            concat(all, from, n, tqp_column_width(slot->lane), c, false, columns[c].values.data));
-        if (columns[c].valid.data != NULL)
-            TQP_TRY(concat(all, from, n, 1, c, true, columns[c].valid.data));
     }
-    return TQP_OK;
+    if (whole || n == 0)
+        return TQP_OK;
+    Concat concat = {.all = all, .from = from, .n = n, .ncolumns = ncolumns, .columns = columns};
+    return tqp_team_run(n < CONCAT_ROWS ? 1 : run->nworkers, run->query->poll, concat_work,
+                        &concat);
 }
 
 static void free_columns(TqpColumn *columns, uint32_t n) {

@@ -13,7 +13,7 @@
 
 #define SPLIT_KEYS  65536u /* fewer groups than this are merged by one worker */
 #define PART_BITS   5u     /* else into 2^PART_BITS partitions */
-#define FINISH_ROWS 16384u /* result rows that a worker claims */
+#define FINISH_ROWS 65536u /* result rows that a worker claims: a row group */
 #define RETRY_TILES 16u    /* tiles without run detection after one where it did not pay */
 
 typedef struct Groups {
@@ -45,8 +45,8 @@ typedef struct Hash {
     uint32_t nparts, part_bits;
     Groups *parts;
     Groups *const *final; /* nparts */
-    uint64_t *base;       /* first result row of each part, and the total */
-    TqpColumn *columns;
+    uint64_t *base; /* first result row of each part, and the total */
+    TqpResult *results; /* of FINISH_ROWS rows each */
     uint32_t **ids; /* of distinct sets: final number of each state's groups */
     _Atomic uint32_t next;
 } Hash;
@@ -343,78 +343,90 @@ static TqpStatus merge_states(TqpRun *run, Hash *hash) {
 
 /* ---- result ---- */
 
-/* Groups [first, first + n) of part p. */
+/* Groups [first, first + n) of part p, into rows from `at` on. */
 static TqpStatus finish_groups(const TqpRun *run, const Hash *hash, uint32_t p, uint32_t first,
-                               uint32_t n) {
+                               uint32_t n, TqpColumn *columns, uint64_t at) {
     const TqpSink *sink = &run->pipeline->sink;
     const Groups *groups = hash->final[p];
-    uint64_t at = hash->base[p] + first;
     for (uint32_t k = 0; k < sink->nkeys; k++)
-        tqp_key_unpack(&hash->keys, k, tqp_key_at(&groups->table, first), n, &hash->columns[k], at);
+        tqp_key_unpack(&hash->keys, k, tqp_key_at(&groups->table, first), n, &columns[k], at);
     for (uint32_t a = 0; a < sink->naccs; a++)
         TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, first, n, NULL,
-                                &hash->columns[sink->nkeys + a], at));
+                                &columns[sink->nkeys + a], at));
+    return TQP_OK;
+}
+
+static TqpStatus alloc_columns(const TqpRun *run, uint64_t n, TqpColumn *columns) {
+    const TqpSink *sink = &run->pipeline->sink;
+    TqpBroker *broker = run->query->broker;
+    for (uint32_t k = 0; k < sink->nkeys; k++)
+        TQP_TRY(tqp_column_alloc(&columns[k], broker, &sink->keys[k],
+                                 sink->keys[k].valid != TQP_NO_REG, n));
+    for (uint32_t a = 0; a < sink->naccs; a++)
+        TQP_TRY(tqp_column_alloc(&columns[sink->nkeys + a], broker, &sink->accs[a].result,
+                                 sink->accs[a].kind != TQP_ACC_COUNT, n));
     return TQP_OK;
 }
 
 /* Result rows [from, to), whatever parts they lie in. */
-static TqpStatus finish_rows(const TqpRun *run, const Hash *hash, uint64_t from, uint64_t to) {
+static TqpStatus fill_columns(const TqpRun *run, const Hash *hash, uint64_t from, uint64_t to,
+                              TqpColumn *columns) {
+    TQP_TRY(alloc_columns(run, to - from, columns));
     for (uint32_t p = 0; p < hash->nparts; p++) {
         uint64_t begin = from > hash->base[p] ? from : hash->base[p];
         uint64_t end = to < hash->base[p + 1] ? to : hash->base[p + 1];
         if (begin < end)
             TQP_TRY(finish_groups(run, hash, p, (uint32_t)(begin - hash->base[p]),
-                                  (uint32_t)(end - begin)));
+                                  (uint32_t)(end - begin), columns, begin - from));
     }
     return TQP_OK;
 }
 
+static TqpStatus finish_rows(const TqpRun *run, const Hash *hash, uint64_t from, uint64_t to,
+                             const TqpStop *stop) {
+    const TqpSink *sink = &run->pipeline->sink;
+    uint32_t ncolumns = sink->nkeys + sink->naccs;
+    TqpColumn *columns = calloc(ncolumns + 1, sizeof(TqpColumn));
+    if (columns == NULL)
+        return TQP_NO_MEMORY;
+    TqpStatus status = fill_columns(run, hash, from, to, columns);
+    if (status == TQP_OK)
+        status = tqp_result_build(&hash->results[from / FINISH_ROWS], run->query->broker,
+                                  to - from, ncolumns, columns, stop);
+    for (uint32_t c = 0; c < ncolumns; c++)
+        tqp_column_free(&columns[c]);
+    free(columns);
+    return status;
+}
+
+/* Without groups, too, there is a result: one part without rows. */
 static TqpStatus finish_work(TqpTeam *team, int worker, void *arg) {
     TqpRun *run = arg;
     Hash *hash = run->sink;
+    const TqpStop stop = {team, worker, NULL};
     uint64_t n = hash->base[hash->nparts];
     while (!tqp_team_should_stop(team, worker)) {
         uint64_t from = (uint64_t)atomic_fetch_add(&hash->next, 1) * FINISH_ROWS;
-        if (from >= n)
+        if (from >= n && from > 0)
             break;
-        TQP_TRY(finish_rows(run, hash, from, n - from < FINISH_ROWS ? n : from + FINISH_ROWS));
+        TQP_TRY(finish_rows(run, hash, from, n - from < FINISH_ROWS ? n : from + FINISH_ROWS,
+                            &stop));
     }
-    return TQP_OK;
-}
-
-static TqpStatus alloc_columns(TqpRun *run, Hash *hash) {
-    const TqpSink *sink = &run->pipeline->sink;
-    TqpBroker *broker = run->query->broker;
-    uint64_t n = hash->base[hash->nparts];
-    for (uint32_t k = 0; k < sink->nkeys; k++)
-        TQP_TRY(tqp_column_alloc(&hash->columns[k], broker, &sink->keys[k],
-                                 sink->keys[k].valid != TQP_NO_REG, n));
-    for (uint32_t a = 0; a < sink->naccs; a++)
-        TQP_TRY(tqp_column_alloc(&hash->columns[sink->nkeys + a], broker, &sink->accs[a].result,
-                                 sink->accs[a].kind != TQP_ACC_COUNT, n));
     return TQP_OK;
 }
 
 static TqpStatus hash_finish(TqpRun *run, TqpResult *result) {
     Hash *hash = run->sink;
-    const TqpSink *sink = &run->pipeline->sink;
-    uint32_t ncolumns = sink->nkeys + sink->naccs;
     TQP_TRY(merge_states(run, hash));
-    hash->columns = tqp_arena_zalloc(&run->arena, (ncolumns + 1) * sizeof(TqpColumn));
-    if (hash->columns == NULL)
+    uint64_t n = hash->base[hash->nparts];
+    uint32_t nresults = (uint32_t)(n / FINISH_ROWS + 1);
+    hash->results = tqp_arena_zalloc(&run->arena, nresults * sizeof(TqpResult));
+    if (hash->results == NULL)
         return tqp_exec_arena_status(&run->arena);
-    TqpStatus status = alloc_columns(run, hash);
-    if (status == TQP_OK) {
-        atomic_store(&hash->next, 0);
-        status = tqp_team_run(hash->base[hash->nparts] >= SPLIT_KEYS ? run->nworkers : 1,
-                              run->query->poll, finish_work, run);
-    }
-    if (status == TQP_OK)
-        return tqp_result_build(result, run->query->broker, hash->base[hash->nparts], ncolumns,
-                                hash->columns, &run->leader);
-    for (uint32_t c = 0; c < ncolumns; c++)
-        tqp_column_free(&hash->columns[c]);
-    return status;
+    atomic_store(&hash->next, 0);
+    TqpStatus status = tqp_team_run(n >= SPLIT_KEYS ? run->nworkers : 1, run->query->poll,
+                                    finish_work, run);
+    return tqp_result_join(result, run->query->broker, status, nresults, hash->results);
 }
 
 static void hash_release(TqpRun *run) {
