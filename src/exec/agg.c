@@ -56,7 +56,8 @@ static TqpStatus move_runs(TqpDense *agg, TqpDenseState *state, const TqpStop *s
     return TQP_OK;
 }
 
-TqpStatus tqp_agg_open_arrays(TqpRun *run, TqpDense *agg, TqpDenseState *state, const TqpStop *stop) {
+TqpStatus tqp_agg_open_arrays(TqpRun *run, TqpDense *agg, TqpDenseState *state,
+                              const TqpStop *stop) {
     state->used = true;
     tqp_arena_init(&state->arena, run->query->broker);
     TQP_TRY(tqp_accs_init(&state->accs, &agg->plan, &state->arena));

@@ -33,9 +33,9 @@ typedef struct Finish {
     TqpDense *agg;
     uint32_t npieces; /* by state; by first group when `apart` */
     Piece *pieces;
-    bool arrays;      /* some state has arrays: the first one has, into which all others go */
-    bool apart;       /* no two pieces have a group in common */
-    bool merged;      /* nothing is left to merge into the first state's arrays */
+    bool arrays;            /* some state has arrays: the first one has, into which all others go */
+    bool apart;             /* no two pieces have a group in common */
+    bool merged;            /* nothing is left to merge into the first state's arrays */
     uint32_t width, nparts; /* groups of a part; `apart`: a part is a slice */
     Slice *slices;
     TqpResult *parts;
@@ -47,9 +47,9 @@ typedef struct Worker {
     Finish *finish;
     const TqpStop *stop;
     TqpArena arena;
-    TqpAccs own;       /* scratch; of the groups of a part where no state has arrays */
-    uint32_t *ids;     /* width */
-    uint32_t *groups;  /* width */
+    TqpAccs own;      /* scratch; of the groups of a part where no state has arrays */
+    uint32_t *ids;    /* width */
+    uint32_t *groups; /* width */
     uint32_t flags;
 } Worker;
 
@@ -174,8 +174,8 @@ static TqpStatus fill_columns(const Worker *w, const Slice *slice, TqpColumn *co
         TqpColumn *column = &columns[sink->nkeys + a];
         if (borrow_acc(f, slice, a, column))
             continue;
-        TQP_TRY(tqp_column_alloc(column, broker, &acc->result, acc->kind != TQP_ACC_COUNT,
-                                 slice->n));
+        TQP_TRY(
+            tqp_column_alloc(column, broker, &acc->result, acc->kind != TQP_ACC_COUNT, slice->n));
         TQP_TRY(tqp_accs_finish(slice->accs, &f->agg->plan, a, slice->first, slice->n, slice->ids,
                                 column, 0));
     }
@@ -191,8 +191,7 @@ static TqpStatus make_rows(const Worker *w, const Slice *slice, TqpResult *part)
         return TQP_NO_MEMORY;
     TqpStatus status = fill_columns(w, slice, columns);
     if (status == TQP_OK)
-        status =
-            tqp_result_build(part, run->query->broker, slice->n, ncolumns, columns, w->stop);
+        status = tqp_result_build(part, run->query->broker, slice->n, ncolumns, columns, w->stop);
     for (uint32_t c = 0; c < ncolumns; c++)
         tqp_column_free(&columns[c]);
     free(columns);

@@ -103,8 +103,7 @@ static uint32_t pop_list(Order *o) {
     const TqpChunk *chunk = (const TqpChunk *)runs->chunks.data + runs->nchunks - 1;
     const uint32_t *groups = runs->list.groups.data;
     uint32_t n = 0;
-    while (n < STRAYS_MAX && n + 1 < chunk->count &&
-           groups[runs->list.n - 1 - n] > group_at(o, 0))
+    while (n < STRAYS_MAX && n + 1 < chunk->count && groups[runs->list.n - 1 - n] > group_at(o, 0))
         n++;
     if (groups[runs->list.n - 1 - n] > group_at(o, 0))
         return 0;

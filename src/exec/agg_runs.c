@@ -28,8 +28,8 @@ static TqpStatus open_runs(TqpRun *run, const TqpDense *agg, TqpRuns *runs) {
     runs->falls = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
     runs->rows = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
     runs->numbers = tqp_arena_alloc(&runs->arena, rows * sizeof(uint32_t));
-    bool ok = runs->mask && runs->packed && runs->ends && runs->falls && runs->rows &&
-              runs->numbers;
+    bool ok =
+        runs->mask && runs->packed && runs->ends && runs->falls && runs->rows && runs->numbers;
     return ok ? TQP_OK : tqp_exec_arena_status(&runs->arena);
 }
 
@@ -68,8 +68,8 @@ static void find_runs(TqpRuns *runs, TqpTile *tile, const uint32_t *groups, uint
     if (n > 1) {
         tqp_tile_kernel(tile, TQP_STEP_LT_RR, TQP_LANE_U32, n - 1, runs->mask, groups + 1, groups,
                         NULL, one, NULL);
-        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n - 1, runs->falls,
-                        runs->mask, NULL, NULL, one, nfalls);
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, n - 1, runs->falls, runs->mask,
+                        NULL, NULL, one, nfalls);
         if (*nfalls >= TQP_SPANS_MAX)
             return;
         tqp_tile_kernel(tile, TQP_STEP_NE_RR, TQP_LANE_U32, n - 1, runs->mask, groups + 1, groups,
@@ -144,8 +144,8 @@ static TqpStatus put_aside(TqpRun *run, const TqpDense *agg, TqpRuns *runs, uint
 static TqpStatus drop_last(TqpRun *run, const TqpDense *agg, TqpRuns *runs, uint32_t n,
                            TqpTile *tile) {
     uint32_t left = runs->list.n - n;
-    TQP_TRY(put_aside(run, agg, runs, left, n, (const uint32_t *)runs->list.groups.data + left,
-                      tile));
+    TQP_TRY(
+        put_aside(run, agg, runs, left, n, (const uint32_t *)runs->list.groups.data + left, tile));
     ((TqpChunk *)runs->chunks.data)[runs->nchunks - 1].count -= n;
     runs->list.n = runs->list.accs.ngroups = left;
     return TQP_OK;
@@ -188,8 +188,8 @@ static void number_tile(TqpRuns *runs, TqpTile *tile) {
     bool all = tile->sel == NULL;
     if (!all) {
         memset(runs->numbers, 0, tile->n * sizeof(uint32_t));
-        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, runs->rows,
-                        tile->sel, NULL, NULL, (TqpScalar){.i = 0}, &n);
+        tqp_tile_kernel(tile, TQP_STEP_MASK_TO_INDEX, TQP_LANE_MASK, tile->n, runs->rows, tile->sel,
+                        NULL, NULL, (TqpScalar){.i = 0}, &n);
     }
     for (uint32_t k = 0; k <= runs->nspans; k++) {
         uint32_t from = k < runs->nspans ? runs->spans[k].from : runs->nruns;
@@ -215,8 +215,8 @@ static TqpStatus add_numbered(TqpRun *run, const TqpDense *agg, TqpRuns *runs, T
                               const uint32_t *groups) {
     TqpAccs *accs = &runs->list.accs;
     uint32_t nstrays = stray_groups(runs, groups);
-    TQP_TRY(tqp_accs_grow(accs, &agg->plan, run->query->broker, runs->list.n + nstrays,
-                          tile->stop));
+    TQP_TRY(
+        tqp_accs_grow(accs, &agg->plan, run->query->broker, runs->list.n + nstrays, tile->stop));
     number_tile(runs, tile);
     tqp_accs_add(accs, &agg->plan, tile, runs->numbers, TQP_LANE_U32);
     TQP_TRY(put_aside(run, agg, runs, runs->list.n, nstrays, runs->falls, tile));

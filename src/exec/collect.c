@@ -225,8 +225,8 @@ static TqpStatus concat_work(TqpTeam *team, int worker, void *arg) {
         uint64_t k = atomic_fetch_add(&c->next, 1);
         if (k >= c->all->npieces * c->ncolumns)
             break;
-        TQP_TRY(copy_piece(c, &c->all->pieces[k % c->all->npieces],
-                           (uint32_t)(k / c->all->npieces), &stop));
+        TQP_TRY(copy_piece(c, &c->all->pieces[k % c->all->npieces], (uint32_t)(k / c->all->npieces),
+                           &stop));
     }
     return TQP_OK;
 }

@@ -45,9 +45,9 @@ typedef struct Hash {
     uint32_t nparts, part_bits;
     Groups *parts;
     Groups *const *final; /* nparts */
-    uint64_t *base; /* first result row of each part, and the total */
-    TqpResult *results; /* of FINISH_ROWS rows each */
-    uint32_t **ids; /* of distinct sets: final number of each state's groups */
+    uint64_t *base;       /* first result row of each part, and the total */
+    TqpResult *results;   /* of FINISH_ROWS rows each */
+    uint32_t **ids;       /* of distinct sets: final number of each state's groups */
     _Atomic uint32_t next;
 } Hash;
 
@@ -391,8 +391,8 @@ static TqpStatus finish_rows(const TqpRun *run, const Hash *hash, uint64_t from,
         return TQP_NO_MEMORY;
     TqpStatus status = fill_columns(run, hash, from, to, columns);
     if (status == TQP_OK)
-        status = tqp_result_build(&hash->results[from / FINISH_ROWS], run->query->broker,
-                                  to - from, ncolumns, columns, stop);
+        status = tqp_result_build(&hash->results[from / FINISH_ROWS], run->query->broker, to - from,
+                                  ncolumns, columns, stop);
     for (uint32_t c = 0; c < ncolumns; c++)
         tqp_column_free(&columns[c]);
     free(columns);
@@ -409,8 +409,8 @@ static TqpStatus finish_work(TqpTeam *team, int worker, void *arg) {
         uint64_t from = (uint64_t)atomic_fetch_add(&hash->next, 1) * FINISH_ROWS;
         if (from >= n && from > 0)
             break;
-        TQP_TRY(finish_rows(run, hash, from, n - from < FINISH_ROWS ? n : from + FINISH_ROWS,
-                            &stop));
+        TQP_TRY(
+            finish_rows(run, hash, from, n - from < FINISH_ROWS ? n : from + FINISH_ROWS, &stop));
     }
     return TQP_OK;
 }
@@ -424,8 +424,8 @@ static TqpStatus hash_finish(TqpRun *run, TqpResult *result) {
     if (hash->results == NULL)
         return tqp_exec_arena_status(&run->arena);
     atomic_store(&hash->next, 0);
-    TqpStatus status = tqp_team_run(n >= SPLIT_KEYS ? run->nworkers : 1, run->query->poll,
-                                    finish_work, run);
+    TqpStatus status =
+        tqp_team_run(n >= SPLIT_KEYS ? run->nworkers : 1, run->query->poll, finish_work, run);
     return tqp_result_join(result, run->query->broker, status, nresults, hash->results);
 }
 

@@ -127,9 +127,9 @@ static TqpStatus set_validity(Build *build, TqpTensor *tensor, const uint8_t *va
 }
 
 /* Codes of a lane.  The lane is a constant where it is called. */
-static inline __attribute__((always_inline)) bool
-code_range(TqpLane lane, const TqpTensor *tensor, const uint8_t *valid, int64_t *min,
-           int64_t *max) {
+static inline __attribute__((always_inline)) bool code_range(TqpLane lane, const TqpTensor *tensor,
+                                                             const uint8_t *valid, int64_t *min,
+                                                             int64_t *max) {
     uint32_t first = 0;
     while (valid != NULL && first < tensor->nrows && !valid[first])
         first++;

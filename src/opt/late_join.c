@@ -1,15 +1,16 @@
 /*
  * late_join: what is only looked up for the groups is joined after the grouping.
  *
- *   aggregate by c_custkey, c_name, .. (sum(x)) (orders join lineitem join customer on c_custkey = o_custkey ..)
- *     becomes  customer join (aggregate by o_custkey (sum(x)) (orders join lineitem ..)) ..
+ *   aggregate by c_custkey, c_name, .. (sum(x)) (orders join lineitem join customer on c_custkey =
+ * o_custkey ..) becomes  customer join (aggregate by o_custkey (sum(x)) (orders join lineitem ..))
+ * ..
  *
  * A relation of the joins goes late when no aggregate reads it, at most one of its rows matches a
  * row of the others (opt/unique.c), and all that links it to them are equalities of integers of
- * which one side is a key of the grouping: then the rows of a group have the same match or none, and
- * its columns, if they are keys, are known by the others.  It is done where these relations drop
- * next to no rows; groups are then of few and narrow keys, and long columns are fetched for those
- * that are left.
+ * which one side is a key of the grouping: then the rows of a group have the same match or none,
+ * and its columns, if they are keys, are known by the others.  It is done where these relations
+ * drop next to no rows; groups are then of few and narrow keys, and long columns are fetched for
+ * those that are left.
  */
 #include <string.h>
 
@@ -117,8 +118,7 @@ static bool may_raise(TqpArena *a, const TqpExpr *e) {
 static bool is_fit(TqpArena *a, const TqpNode *agg) {
     for (uint32_t i = 0; i < agg->aggregate.naggs; i++) {
         const TqpAgg *x = &agg->aggregate.aggs[i];
-        bool is_float =
-            x->arg != NULL && tqp_type_class(x->arg->type.kind) == TQP_CLASS_FLOAT;
+        bool is_float = x->arg != NULL && tqp_type_class(x->arg->type.kind) == TQP_CLASS_FLOAT;
         if ((x->func == TQP_AGG_SUM && is_float) || (x->arg != NULL && may_raise(a, x->arg)) ||
             (x->filter != NULL && may_raise(a, x->filter)))
             return false;
@@ -181,8 +181,8 @@ static void choose(Region *r, const TqpNode *agg) {
     uint64_t all = (UINT64_C(1) << r->n) - 1, used = 0;
     for (uint32_t i = 0; i < agg->aggregate.naggs; i++) {
         const TqpAgg *x = &agg->aggregate.aggs[i];
-        used |= (x->arg != NULL ? reads(r, x->arg) : 0) |
-                (x->filter != NULL ? reads(r, x->filter) : 0);
+        used |=
+            (x->arg != NULL ? reads(r, x->arg) : 0) | (x->filter != NULL ? reads(r, x->filter) : 0);
     }
     for (uint32_t i = 0; i < agg->aggregate.nkeys; i++)
         if (agg->aggregate.keys[i]->op != TQP_OP_COL)
@@ -214,7 +214,7 @@ static void choose(Region *r, const TqpNode *agg) {
 typedef struct Tree {
     const TqpNode *node;
     uint64_t leaves;
-    uint32_t *at; /* by column of the region */
+    uint32_t *at;      /* by column of the region */
     uint64_t *applied; /* conjuncts */
 } Tree;
 
@@ -323,8 +323,7 @@ static const TqpNode *early_groups(Region *r, const TqpNode *agg, const Tree *ea
             (aggs[i].filter = tqp_opt_remap(a, aggs[i].filter, early->at)) == NULL)
             return NULL;
     }
-    return aggs == NULL ? NULL
-                        : tqp_ir_aggregate(a, early->node, keys->n, keys->items, n, aggs);
+    return aggs == NULL ? NULL : tqp_ir_aggregate(a, early->node, keys->n, keys->items, n, aggs);
 }
 
 static const TqpNode *rebuild(Region *r, const TqpNode *agg, Tree *tree) {

@@ -39,8 +39,8 @@ static void strays(uint32_t *g) {
     for (uint32_t i = 0; i + 4 < ROWS; i += 321 + i % 7) {
         bool later = i % 5 != 0;
         for (uint32_t k = 0; k <= i % 3; k++)
-            g[i + k] = (later ? i + (uint32_t)(rng() % (ROWS - i)) : (uint32_t)(rng() % (i + 1))) +
-                       i % 2;
+            g[i + k] =
+                (later ? i + (uint32_t)(rng() % (ROWS - i)) : (uint32_t)(rng() % (i + 1))) + i % 2;
     }
     for (uint32_t i = 16384; i < ROWS; i += 16384) /* at the edges of tiles and morsels */
         g[i - 1 + i / 16384 % 2] = (uint32_t)(rng() % KEYS);
@@ -120,8 +120,8 @@ static void table_make(Table *t, Pattern pattern) {
         tensors[0] = codes(t, t->g + from, GROUP);
         tensors[1] = codes(t, t->v + from, GROUP);
         tensors[2] = codes(t, t->x + from, GROUP);
-        tensors[3] = (TqpTensor){
-            .lane = TQP_LANE_F64, .encoding = TQP_ENC_PLAIN, .nrows = GROUP, .data = d};
+        tensors[3] =
+            (TqpTensor){.lane = TQP_LANE_F64, .encoding = TQP_ENC_PLAIN, .nrows = GROUP, .data = d};
         for (int c = 0; c < 3; c++) {
             tensors[c].has_range = true;
             tensors[c].max = c == 0 ? KEYS - 1 : MOST;
@@ -164,8 +164,7 @@ static void check_all(const char *what, const char *text, const Table *t, uint64
                       const Lines *expected) {
     static const int threads[] = {1, 2, 5};
     for (int isa = -1; isa < TQP_ISA_COUNT; isa++) {
-        const TqpBackend *backend =
-            isa < 0 ? tqp_backend_ref() : tqp_backend_cpu((TqpIsa)isa);
+        const TqpBackend *backend = isa < 0 ? tqp_backend_ref() : tqp_backend_cpu((TqpIsa)isa);
         for (int k = 0; backend != NULL && k < 3; k++) {
             Lines got = {0};
             if (isa < TQP_ISA_COUNT - 1 && k != 1)

@@ -72,14 +72,57 @@ static void print_trace(const char *pass, const TqpNode *node, void *arg) {
 }
 
 typedef struct Outcome {
-    int ran, changed, declined, raised;
+    int ran, changed, declined, raised, late;
 } Outcome;
+
+/* Groups over inner joins by equalities, some of unique columns: what late_join looks for. */
+static const TqpNode *grouped_joins(JoinRandom *j) {
+    TqpArena *a = j->r.a;
+    TqpType i32 = ir_type(TQP_TYPE_I32), b = ir_type(TQP_TYPE_BOOL);
+    const TqpNode *node = join_random_scan(j);
+    for (uint32_t i = 1 + ir_random(&j->r, 3); i > 0; i--) {
+        const TqpExpr *equal[2];
+        uint32_t n = node->noutputs, k = 1 + (ir_random(&j->r, 3) == 0);
+        for (uint32_t e = 0; e < k; e++) {
+            uint32_t left = 3 * ir_random(&j->r, n / 3) + ir_random(&j->r, 2);
+            uint32_t right = n + (ir_random(&j->r, 3) == 0);
+            equal[e] =
+                tqp_ir_call2(a, TQP_OP_EQ, b, tqp_ir_col(a, left, i32), tqp_ir_col(a, right, i32));
+        }
+        node = tqp_ir_join(a, TQP_JOIN_INNER, false, node, join_random_scan(j),
+                           k == 1 ? equal[0] : tqp_ir_call(a, TQP_OP_AND, b, 2, equal));
+    }
+    const TqpExpr *keys[5];
+    uint32_t nkeys = 2 + ir_random(&j->r, 4), read = ir_random(&j->r, node->noutputs);
+    for (uint32_t i = 0; i < nkeys; i++) {
+        uint32_t c = ir_random(&j->r, node->noutputs);
+        keys[i] = tqp_ir_col(a, c, node->types[c]);
+    }
+    TqpType i64 = ir_type(TQP_TYPE_I64);
+    TqpAgg aggs[2] = {{TQP_AGG_COUNT_STAR, i64, NULL, NULL, false},
+                      {TQP_AGG_COUNT, i64, tqp_ir_col(a, read, node->types[read]), NULL, false}};
+    return tqp_ir_aggregate(a, node, nkeys, keys, 2, aggs);
+}
+
+/* Is the plan another one without late_join? */
+static bool joins_late(TqpArena *a, const TqpNode *node) {
+    TqpError err = {0};
+    const TqpNode *with = NULL, *without = NULL;
+    TqpOptOptions options = {.disabled = "join_order"};
+    TqpOptOptions other = {.disabled = "join_order,late_join"};
+    return tqp_opt_run(a, node, &options, &with, &err) == TQP_OK &&
+           tqp_opt_run(a, node, &other, &without, &err) == TQP_OK &&
+           !tqp_ir_node_equal(with, without);
+}
 
 static void random_graph(uint64_t seed, const char *disabled, Outcome *outcome) {
     TqpArena a = {0};
     TqpError err = {0};
     JoinRandom j = {.r = {.state = seed * 7919, .a = &a}};
-    const TqpNode *node = join_random_graph(&j, 2 + (int)(seed % 4)), *out = NULL;
+    bool grouped = seed % 5 == 0;
+    const TqpNode *node = grouped ? grouped_joins(&j) : join_random_graph(&j, 2 + (int)(seed % 4)),
+                  *out = NULL;
+    outcome->late += grouped && joins_late(&a, node);
     TqpScanColumns columns[JOIN_RELATIONS];
     TqpOptOptions options = {
         .disabled = disabled, .nrelations = JOIN_RELATIONS, .scan_columns = columns};
@@ -137,9 +180,10 @@ static void random_graphs(uint64_t n) {
     Outcome outcome = {0};
     for (uint64_t seed = 1; seed <= n; seed++)
         random_graph(seed, disabled[seed % ndisabled], &outcome);
-    printf("ran %d, changed %d, declined %d, raised %d\n", outcome.ran, outcome.changed,
-           outcome.declined, outcome.raised);
+    printf("ran %d, changed %d, declined %d, raised %d, joined late %d\n", outcome.ran,
+           outcome.changed, outcome.declined, outcome.raised, outcome.late);
     CHECK(outcome.ran > (int)n && outcome.changed > (int)n);
+    CHECK(outcome.late > (int)n / 100);
     CHECK(outcome.declined < (int)n / 50 && outcome.raised < (int)n / 20);
 }
 

@@ -271,6 +271,34 @@ static void kinds(void) {
          "LIMIT by a parameter in a correlated subquery");
 }
 
+static void late(void) {
+    /* Q10: the customer is looked up for the groups */
+    PLAN(
+        "(aggregate ((col 0 i32) (col 1 i32)) ((sum (mul (col 7 num(2)) (const 5 num(0))) num(2))) "
+        "(join inner (eq (col 2 i64) (col 4 i64)) (join inner (eq (col 0 i32) (col 3 "
+        "i32)) " CUSTOMER_ " " ORDERS_ ") " LINEITEM_("5") "))",
+        "(project ((col 2 i32) (col 3 i32) (col 1 num(2))) (join inner (eq (col 0 i32) (c"
+        "ol 2 i32)) (aggregate ((col 3 i32)) ((sum (mul (col 1 num(2)) (const 5 num(0))) "
+        "num(2))) (join inner (eq (col 0 i64) (col 2 i64)) (scan 5 \"lineitem\" (\"l_orde"
+        "rkey\" i64) (\"l_quantity\" num(2))) (scan 4 \"orders\" (\"o_orderkey\" i64) (\""
+        "o_custkey\" i32) (unique 0)))) (scan 3 \"customer\" (\"c_custkey\" i32) (\"c_nat"
+        "ionkey\" i32) (unique 0))))");
+    /* Not where a key does not tell the row of the others that it is looked up by .. */
+    PLAN("(aggregate ((col 1 i32) (col 2 i64)) ((count_star)) (join inner (eq (col 0 i32) (col 3 "
+         "i32)) " CUSTOMER_ " " ORDERS_ "))",
+         "(aggregate ((col 3 i32) (col 0 i64)) ((count_star i64)) (join inner (eq (col 1 i"
+         "32) (col 2 i32)) (scan 4 \"orders\" (\"o_orderkey\" i64) (\"o_custkey\" i32) (un"
+         "ique 0)) (scan 3 \"customer\" (\"c_custkey\" i32) (\"c_nationkey\" i32) (unique "
+         "0))))");
+    /* .. nor where it drops rows */
+    PLAN("(aggregate ((col 0 i32) (col 1 i32)) ((count_star)) (join inner (eq (col 0 i32) (col 3 "
+         "i32)) (filter (eq (col 1 i32) (const 7 i32)) " CUSTOMER_ ") " ORDERS_ "))",
+         "(aggregate ((col 1 i32) (col 2 i32)) ((count_star i64)) (join inner (eq (col 0 i"
+         "32) (col 1 i32)) (scan 4 \"orders\" (\"o_custkey\" i32)) (filter (eq (col 1 i32)"
+         " (const 7 i32)) (scan 3 \"customer\" (\"c_custkey\" i32) (\"c_nationkey\" i32) ("
+         "unique 0)))))");
+}
+
 static void orders(void) {
     /* the large table probes, whatever was written; the smallest result first */
     PLAN(
@@ -340,6 +368,7 @@ static void times(void) {
 int main(void) {
     conditions();
     kinds();
+    late();
     orders();
     times();
     correlated();
