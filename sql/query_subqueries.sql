@@ -104,3 +104,16 @@ RESET tqp.force;
 SELECT same('SELECT id FROM q_all WHERE EXISTS (SELECT 1 / 0 FROM q_few f WHERE f.id = q_all.id)');
 SELECT same('SELECT id FROM (SELECT 1 / 0 AS x, id FROM q_few) s');
 SELECT same('WITH w AS (SELECT 1 / 0 AS x, id FROM q_few) SELECT id FROM w');
+
+-- subqueries and functions in ON of outer joins
+SELECT same('SELECT f.id, count(a.id), sum(a.n) FROM q_few f LEFT JOIN q_all a ON a.k = f.k AND a.t || a.v > ''b'' GROUP BY f.id', false);
+SELECT same('SELECT f.id, a.id FROM q_few f LEFT JOIN q_all a ON a.id = f.id AND f.id IN (SELECT k FROM q_all) AND a.id NOT IN (SELECT 3) AND a.k > ALL (SELECT k FROM q_few WHERE k < a.k - 100)', false);
+SELECT same('SELECT f.id, a.id FROM q_all a RIGHT JOIN q_few f ON a.id = f.id AND EXISTS (SELECT 1 FROM q_few g WHERE g.id = f.k)', false);
+SELECT same('SELECT f.id, a.id FROM q_few f FULL JOIN (SELECT id, k FROM q_all WHERE id < 60) a ON a.id = f.id AND (SELECT count(*) FROM q_few g WHERE g.id = f.k) > 0 AND (SELECT min(k) FROM q_few g WHERE g.id < a.id) < 3', false);
+SELECT same('SELECT f.id, x.n, o.id FROM q_few f CROSS JOIN q_one o LEFT JOIN LATERAL (SELECT count(*) AS n FROM q_all a WHERE a.k = f.k) x ON x.n > (SELECT avg(k) FROM q_few)', false);
+SELECT same('SELECT f.id, x.n FROM q_few f LEFT JOIN LATERAL (SELECT count(*) AS n FROM q_all a WHERE a.k = f.k) x ON f.id > (SELECT avg(k) FROM q_few g WHERE g.k < f.k)', false);
+SELECT same('SELECT f.id, a.id, b.id FROM q_few f LEFT JOIN (q_all a LEFT JOIN q_few b ON b.id = a.id AND b.k = (SELECT max(k) FROM q_few z WHERE z.id = b.id)) ON a.id = f.id AND (SELECT count(*) FROM q_few g WHERE g.id > b.id) > 2', false);
+SELECT same('SELECT f.id, (SELECT max(a.id) FROM q_all a LEFT JOIN q_few b ON b.id = a.id AND b.k IN (SELECT k FROM q_all WHERE id = f.id) WHERE a.k = f.k) FROM q_few f', false);
+SELECT same('SELECT f.id, a.id FROM q_few f LEFT JOIN q_all a ON a.k = (SELECT max(q.k) FROM q_few q WHERE q.id = f.id)');
+SELECT same('SELECT f.id, count(a.id) FROM q_few f LEFT JOIN q_all a ON a.id = f.id AND EXISTS (SELECT 1 FROM q_few g WHERE g.id = a.k) GROUP BY f.id');
+SELECT same('SELECT f.id, count(a.id) FROM q_few f LEFT JOIN q_all a ON a.id = f.id AND a.k IN (SELECT g.k FROM q_few g) GROUP BY f.id');

@@ -43,8 +43,12 @@ met first. This page is made by `test/declined.sh page` from `src/pg/declines.de
 the regression test `declined` plans every example. `%s` stands for a name. The tables of the examples are made in
 `sql/declined.sql`.
 
-In the select list, in HAVING and in ORDER BY of the outermost query most of what stands under *Expressions* is not
-declined: PostgreSQL evaluates it over the engine's rows.
+What stands under *Expressions* is declined in few places only. In the select list, in HAVING and in ORDER BY of the
+outermost query PostgreSQL evaluates it over the engine's rows; in WHERE, in the condition of an inner join, in keys, in
+aggregates and in inner queries PostgreSQL is asked for each different value of a column, or for each row
+(HostEval). Left are conditions of outer joins and of IN that read both sides, what stands above groups in an inner
+query, what correlated subqueries compute of the row around them, results of type `numeric` without a declared scale,
+and volatile functions.
 END
     entries | awk -F'\t' '
         function cell(s) { gsub(/\|/, "\\|", s); return s }

@@ -34,7 +34,7 @@ typedef struct TqpQuery {
     const TqpHostPoll *poll; /* may be NULL */
     TqpHostCompare compare;  /* may be NULL when no collation but 0 occurs */
     void *compare_host;
-    TqpBindHost host;        /* by the leader only; may be NULL when no sink has such calls */
+    TqpBindHost host; /* by the leader only; may be NULL when no sink has such calls */
     void *host_arg;
     bool instrument; /* time every step */
     /* results */

@@ -126,10 +126,10 @@ static bool lower_side(TqpLowering *l, Node *item, const TqpLeaf *before, TqpLea
     return true;
 }
 
-static const TqpExpr *lower_on(TqpLowering *l, Node *quals) {
+static const TqpExpr *lower_on(TqpLowering *l, List *quals) {
     List *irs = NIL;
     ListCell *lc;
-    foreach (lc, make_ands_implicit((Expr *)quals)) {
+    foreach (lc, quals) {
         l->no_rows = true;
         const TqpExpr *e = tqp_lower_expr(l, lfirst(lc));
         l->no_rows = false;
@@ -140,14 +140,133 @@ static const TqpExpr *lower_on(TqpLowering *l, Node *quals) {
     return irs != NIL ? tqp_lower_conjunction(l, irs) : tqp_ir_const_bool(l->arena, true);
 }
 
-static bool join_sides(TqpLowering *l, const JoinExpr *join, const TqpLeaf *left,
-                       const TqpLeaf *right, TqpLeaf *result) {
+typedef struct Reads {
+    const List *left; /* TqpVarColumn * */
+    Index depth;      /* of the level where the walk stands */
+    bool reads_left, reads_right;
+} Reads;
+
+static bool find_reads(Node *node, void *context) {
+    Reads *r = context;
+    ListCell *lc;
+    if (node == NULL)
+        return false;
+    if (IsA(node, Query)) {
+        r->depth++;
+        (void)query_tree_walker((Query *)node, find_reads, context, 0);
+        r->depth--;
+        return false;
+    }
+    if (!IsA(node, Var))
+        return expression_tree_walker(node, find_reads, context);
+    const Var *var = (const Var *)node;
+    bool left = false;
+    if (var->varlevelsup != r->depth)
+        return false;
+    foreach (lc, r->left)
+        left |= ((const TqpVarColumn *)lfirst(lc))->varno == var->varno;
+    r->reads_left |= left;
+    r->reads_right |= !left;
+    return false;
+}
+
+static Reads reads_of(Node *node, const TqpLeaf *left) {
+    Reads r = {.left = left->columns};
+    (void)find_reads(node, &r);
+    return r;
+}
+
+/* What only reads the right side rejects its rows before an outer join, subqueries and all. */
+static bool filter_right(TqpLowering *l, const TqpLeaf *left, TqpLeaf *right, List **quals) {
+    List *own = NIL;
+    ListCell *lc;
+    foreach (lc, *quals) {
+        Reads r = reads_of(lfirst(lc), left);
+        if (r.reads_left || !r.reads_right)
+            continue;
+        own = lappend(own, lfirst(lc));
+        *quals = foreach_delete_current(*quals, lc);
+    }
+    l->node = right->node;
+    l->columns = right->columns;
+    bool ok = own == NIL || tqp_lower_filter(l, own);
+    right->node = l->node;
+    return ok;
+}
+
+typedef struct Links {
+    const TqpLeaf *left;
+    List *of_left, *of_right;
+    bool of_both;
+} Links;
+
+static bool find_links(Node *node, void *context) {
+    Links *links = context;
+    if (node == NULL || IsA(node, Query))
+        return false;
+    if (!IsA(node, SubLink))
+        return expression_tree_walker(node, find_links, context);
+    Reads r = reads_of(node, links->left);
+    links->of_both |= r.reads_left && r.reads_right;
+    if (r.reads_right)
+        links->of_right = lappend(links->of_right, node);
+    else
+        links->of_left = lappend(links->of_left, node);
+    return false;
+}
+
+static bool add_links(TqpLowering *l, TqpLeaf *side, List *links) {
+    l->node = side->node;
+    l->columns = side->columns;
+    bool ok = tqp_lower_sublinks(l, (Node *)links);
+    side->node = l->node;
+    return ok;
+}
+
+static const TqpExpr *shift_column(TqpArena *a, const TqpExpr *e, void *by) {
+    return e->op == TQP_OP_COL ? tqp_ir_col(a, e->index + *(uint32_t *)by, e->type) : e;
+}
+
+/* The value of a subquery in ON becomes a column of the side that it reads. */
+static bool lower_links(TqpLowering *l, TqpLeaf *left, TqpLeaf *right, List *quals) {
+    Links links = {.left = left};
+    ListCell *lc;
+    (void)find_links((Node *)quals, &links);
+    if (links.of_both || (right->dependent && links.of_right != NIL)) {
+        tqp_lower_fail(l, TQP_DECLINE_ON_SUBQUERY);
+        return false;
+    }
+    if (!add_links(l, left, links.of_left))
+        return false;
+    int nleft = list_length(l->sublinks);
+    if (!add_links(l, right, links.of_right))
+        return false;
+    for_each_from(lc, l->sublinks, nleft) {
+        TqpInput *value = lfirst(lc);
+        value->ir =
+            tqp_ir_expr_map(l->arena, value->ir, shift_column, (void *)&left->node->noutputs);
+        if (value->ir == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool join_sides(TqpLowering *l, const JoinExpr *join, TqpLeaf *left, TqpLeaf *right,
+                       TqpLeaf *result) {
+    List *outer_links = l->sublinks, *quals = make_ands_implicit((Expr *)copyObject(join->quals));
     TqpJoinKind kind = join->jointype == JOIN_FULL ? TQP_JOIN_FULL : TQP_JOIN_LEFT;
     if (kind == TQP_JOIN_FULL)
         make_nullable(left->columns);
     make_nullable(right->columns);
+    l->sublinks = NIL;
+    if (kind == TQP_JOIN_LEFT && !right->dependent && !filter_right(l, left, right, &quals))
+        return false;
+    l->sublinks = NIL;
+    if (!lower_links(l, left, right, quals))
+        return false;
     l->columns = merge_columns(left->columns, right->columns, left->node->noutputs);
-    const TqpExpr *pred = lower_on(l, join->quals);
+    const TqpExpr *pred = lower_on(l, quals);
+    l->sublinks = outer_links;
     if (pred == NULL)
         return false;
     *result = (TqpLeaf){
@@ -159,10 +278,6 @@ static bool join_sides(TqpLowering *l, const JoinExpr *join, const TqpLeaf *left
 static bool lower_outer(TqpLowering *l, const JoinExpr *join) {
     TqpLeaf before = {.node = l->node, .columns = l->columns}, left, right, result;
     bool swap = join->jointype == JOIN_RIGHT;
-    if (checkExprHasSubLink(join->quals)) {
-        tqp_lower_fail(l, TQP_DECLINE_ON_SUBQUERY);
-        return false;
-    }
     if (!lower_side(l, swap ? join->rarg : join->larg, NULL, &left) ||
         !lower_side(l, swap ? join->larg : join->rarg, &left, &right) ||
         !join_sides(l, join, &left, &right, &result))

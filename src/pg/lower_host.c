@@ -1,7 +1,8 @@
 /*
- * HostEval: an expression that the IR lacks but that reads one column with few values becomes
- * (host K TYPE column), which PostgreSQL evaluates once per distinct value when the query is bound
- * (host_eval.c).  Above the engine the tail does it for the rows that are left instead.
+ * HostEval: an expression that the IR lacks becomes (host K column... TYPE), which PostgreSQL
+ * evaluates (host_eval.c): of one column with few values once per distinct value when the query is
+ * bound, else for each row where it stands.  Above the engine the tail does it for the rows that
+ * are left instead.
  */
 #include "postgres.h"
 
@@ -135,11 +136,19 @@ static Var *argument(int number, const Var *var, TqpType type) {
     return makeVar(INDEX_VAR, (AttrNumber)number, var->vartype, typmod, var->varcollid, 0);
 }
 
+static bool reads_outside(const List *vars) {
+    ListCell *lc;
+    foreach (lc, vars)
+        if (((const Var *)lfirst(lc))->varlevelsup > 0)
+            return true;
+    return false;
+}
+
 /* What is called for each row of a pipeline, not for each pair that a join looks at. */
 static bool on_rows(const TqpLowering *l, const Search *s, const TqpExpr *x, TqpType type) {
     bool looked_up = list_length(s->vars) == 1 && may_be_narrow(x->type) &&
                      type.kind != TQP_TYPE_NUM && type.kind != TQP_TYPE_F32;
-    return !looked_up && (l->no_rows || l->sub != NULL || l->depth > 0);
+    return !looked_up && (l->no_rows || l->sub != NULL || reads_outside(s->vars));
 }
 
 const TqpExpr *tqp_lower_host(TqpLowering *l, Node *node) {

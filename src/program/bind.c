@@ -261,7 +261,7 @@ static void apply_limit(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
         limit_value(b, node->limit.offset, 0, &o->offset);
 }
 
-static void filter_by(TqpBinder *b, TqpBindOpen *o, const TqpExpr *pred) {
+void tqp_bind_filter_by(TqpBinder *b, TqpBindOpen *o, const TqpExpr *pred) {
     tqp_bind_host_rows(b, o, 1, &pred);
     if (b->status != TQP_OK)
         return;
@@ -277,13 +277,13 @@ static void apply_filter(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
         return;
     const TqpExpr *pred = node->filter.pred;
     if (pred->op != TQP_OP_AND || !has_host(pred)) {
-        filter_by(b, o, pred);
+        tqp_bind_filter_by(b, o, pred);
         return;
     }
     for (int host = 0; host < 2; host++)
         for (uint32_t i = 0; i < pred->nargs && b->status == TQP_OK; i++)
             if (has_host(pred->args[i]) == (host == 1))
-                filter_by(b, o, pred->args[i]);
+                tqp_bind_filter_by(b, o, pred->args[i]);
 }
 
 /* The aggregate over the outputs and the columns that the host gave. */

@@ -97,8 +97,8 @@ static bool ask(TqpBinder *b, uint32_t function, uint32_t n, const TqpValue *in,
     TqpStatus status = TQP_UNSUPPORTED;
     if (b->options.host == NULL)
         tqp_bind_fail(b, status, "function of the host");
-    else if ((status = b->options.host(b->options.host_arg, function, b->a, 1, n, in, out, b->err)) !=
-             TQP_OK)
+    else if ((status = b->options.host(b->options.host_arg, function, b->a, 1, n, in, out,
+                                       b->err)) != TQP_OK)
         b->status = status;
     return status == TQP_OK;
 }
@@ -152,7 +152,8 @@ static TqpBound looked_up(TqpBinder *b, const Answers *a) {
 TqpBound tqp_bind_op_host(TqpBinder *b, const TqpExpr *e) {
     uint32_t function = (uint32_t)e->args[0]->value.i;
     if (e->nargs > 2)
-        return tqp_bind_fail(b, TQP_UNSUPPORTED, "function of PostgreSQL in the condition of a join");
+        return tqp_bind_fail(b, TQP_UNSUPPORTED,
+                             "function of PostgreSQL in the condition of a join");
     TqpBound x = tqp_bind_expr(b, e->args[1]);
     Answers a = {.x = &x, .type = e->type};
     if (e->type.kind == TQP_TYPE_NUM || e->type.kind == TQP_TYPE_F32)

@@ -132,31 +132,81 @@ static void call_hosts(Calls *c, TqpBindOpen *o) {
         add_answers(b, c, hosts, &rows);
     if (b->status != TQP_OK)
         return;
-    uint32_t noutputs = o->noutputs;
-    const TqpType *types = o->types;
     tqp_bind_read(b, &rows, o);
-    o->noutputs = noutputs;
-    o->types = types;
     for (uint32_t i = 0; i < c->n && b->status == TQP_OK; i++)
         c->answers[i] = tqp_ir_col(b->a, c->first + i, c->calls[i]->type);
 }
 
 void tqp_bind_host_rows(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpExpr **exprs) {
-    /* Nesting is bounded, and each round takes the innermost. */
+    uint32_t noutputs = o->noutputs;
+    const TqpType *types = o->types;
+    /* Nesting is bounded, and each round takes the innermost; it keeps what earlier ones added. */
     for (bool more = true; more && b->status == TQP_OK;) {
         Calls c = {.b = b, .o = o};
         more = false;
         for (uint32_t i = 0; i < n && b->status == TQP_OK; i++)
             more |= collect(&c, exprs[i]);
         if (!more || b->status != TQP_OK)
-            return;
+            break;
         if (b->options.host == NULL) {
             tqp_bind_fail(b, TQP_UNSUPPORTED, "function of the host");
-            return;
+            break;
         }
         call_hosts(&c, o);
         for (uint32_t i = 0; i < n && b->status == TQP_OK; i++)
             if ((exprs[i] = tqp_ir_expr_map(b->a, exprs[i], answer, &c)) == NULL)
                 tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
     }
+    o->noutputs = noutputs;
+    o->types = types;
+}
+
+static bool reads(const TqpExpr *e, uint32_t from, uint32_t to) {
+    if (e->op == TQP_OP_COL && e->index >= from && e->index < to)
+        return true;
+    for (uint32_t i = 0; i < e->nargs; i++)
+        if (reads(e->args[i], from, to))
+            return true;
+    return false;
+}
+
+/* Is a host called for rows in e, and is what it reads on both sides? */
+static void find_hosts(const TqpExpr *e, uint32_t nleft, bool *any, bool *both) {
+    TqpTypeKind kind = e->op == TQP_OP_HOST ? e->args[1]->type.kind : TQP_TYPE_TEXT;
+    bool narrow = tqp_type_class(kind) == TQP_CLASS_TEXT || kind == TQP_TYPE_I16 ||
+                  kind == TQP_TYPE_I32 || kind == TQP_TYPE_DATE;
+    if (e->op == TQP_OP_HOST && (e->nargs > 2 || !narrow)) {
+        *any = true;
+        *both |= reads(e, 0, nleft) && reads(e, nleft, UINT32_MAX);
+    }
+    for (uint32_t i = 0; i < e->nargs; i++)
+        find_hosts(e->args[i], nleft, any, both);
+}
+
+const TqpExpr *tqp_bind_without_hosts(TqpBinder *b, const TqpExpr *pred, uint32_t nleft,
+                                      uint32_t *n, const TqpExpr ***hosts) {
+    uint32_t nterms = pred->op == TQP_OP_AND ? pred->nargs : 1, nkept = 0;
+    const TqpExpr *const *terms = pred->op == TQP_OP_AND ? pred->args : &pred;
+    const TqpExpr **kept = tqp_bind_zalloc(b, nterms * sizeof(*kept));
+    bool one_side = false;
+    *hosts = tqp_bind_zalloc(b, nterms * sizeof(**hosts));
+    for (uint32_t i = 0; i < nterms && b->status == TQP_OK; i++) {
+        bool any = false, both = false;
+        find_hosts(terms[i], nleft, &any, &both);
+        one_side |= any && !both;
+        if (any)
+            (*hosts)[(*n)++] = terms[i];
+        else
+            kept[nkept++] = terms[i];
+    }
+    if (b->status != TQP_OK || *n == 0)
+        return pred;
+    if (nkept == 0 && one_side) /* without a key all pairs would be made */
+        tqp_bind_fail(b, TQP_UNSUPPORTED, "function of PostgreSQL as the key of a join");
+    const TqpExpr *rest = nkept == 0   ? tqp_ir_const_bool(b->a, true)
+                          : nkept == 1 ? kept[0]
+                                       : tqp_ir_call(b->a, TQP_OP_AND, pred->type, nkept, kept);
+    if (rest == NULL)
+        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+    return rest;
 }

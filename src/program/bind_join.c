@@ -172,6 +172,12 @@ void tqp_bind_join(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
                      .left = o,
                      .right = &right,
                      .other = other};
+    const TqpExpr **hosts;
+    uint32_t nhosts = 0;
+    if (b->status == TQP_OK && j.kind == TQP_JOIN_INNER)
+        j.pred = tqp_bind_without_hosts(b, j.pred, o->noutputs, &nhosts, &hosts);
     if (b->status == TQP_OK)
         tqp_bind_join_inputs(b, &j);
+    for (uint32_t i = 0; i < nhosts && b->status == TQP_OK; i++)
+        tqp_bind_filter_by(b, o, hosts[i]);
 }

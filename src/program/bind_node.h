@@ -59,6 +59,15 @@ void tqp_bind_settle(TqpBinder *b, TqpBindOpen *o);
  * the columns that it gave, which stand in o->env behind the outputs.
  */
 void tqp_bind_host_rows(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpExpr **exprs);
+/*
+ * The conjuncts of an inner join's predicate for which the host is called by rows: they are applied
+ * to the rows of the join.  Gives the others; fails when nothing else would be a key.
+ */
+const TqpExpr *tqp_bind_without_hosts(TqpBinder *b, const TqpExpr *pred, uint32_t nleft,
+                                      uint32_t *n, const TqpExpr ***hosts);
+
+/* Keep the rows for which a predicate over the outputs is true; nothing is settled before. */
+void tqp_bind_filter_by(TqpBinder *b, TqpBindOpen *o, const TqpExpr *pred);
 
 /* ---- bind_append.c ---- */
 void tqp_bind_append(TqpBinder *b, const TqpNode *node, TqpBindOpen *o);
