@@ -71,9 +71,12 @@ TqpStatus tqp_tile_run(TqpTile *tile, const TqpRowGroup *group, uint32_t start,
  */
 TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) TQP_NODISCARD;
 
-/* Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.
+/*
+ * Drop the rows that the mask (over n, bits past n are 0; NULL = none) leaves out, as FILTER does.
+ * rows: those of the mask as a list, if it is part of the selection and the caller has one.
  */
-void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask);
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask,
+                     const uint32_t *rows);
 
 /* BOUND's rows among the selected ones, in guard_buf; NULL = all (topn.c). */
 const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step);
