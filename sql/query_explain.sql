@@ -29,7 +29,7 @@ EXPLAIN (COSTS OFF, VERBOSE) SELECT k, count(*) FROM q_all GROUP BY k ORDER BY k
 SELECT explained('EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) SELECT k, count(*) FROM q_plan WHERE i4 > 0 GROUP BY k ORDER BY k');
 SELECT explained('EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM q_plan WHERE id > 5000');
 -- what is shared is shown once and counted once
-SELECT explained('EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) WITH x AS (SELECT k, count(*) AS c FROM q_all GROUP BY k) SELECT count(*) FROM x a, x b WHERE a.c <= b.k');
+SELECT explained('EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) WITH x AS (SELECT k, count(*) AS c FROM q_plan GROUP BY k) SELECT count(*) FROM x a, x b WHERE a.c <= b.k');
 DELETE FROM q_plan WHERE id = 1;
 SELECT explained('EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) SELECT avg(n) FROM q_plan');
 EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) SELECT sum(n) FROM q_plan WHERE n * n * 1e33 < 0;
