@@ -64,7 +64,7 @@ fetch() {
 prepare() {
     local source=${TQP_CORE_SOURCE:-$work/source} inputs
     [ -d "$source/contrib" ] || fetch
-    rm -rf "${work:?}/tests" "$work/lib"
+    rm -rf "${work:?}/tests" "${work:?}/lib"
     mkdir -p "$work/tests" "$work/lib"
     cp -r "$source/src/test/regress" "$source/src/test/isolation" "$source/contrib" "$work/tests/"
     for inputs in "$work"/tests/regress "$work"/tests/contrib/*/; do
