@@ -68,6 +68,10 @@ INSERT INTO q_ranks SELECT k, -count(*), row_number() OVER (ORDER BY k) FROM q_a
 SELECT outcome, reason FROM tqp.query_log WHERE pid = pg_backend_pid() ORDER BY at DESC LIMIT 1;
 SELECT count(*), sum(n) < 0 AS less FROM q_ranks;
 DROP TABLE q_ranks;
+-- a set as key; a subquery in a window's frame
+SELECT same('SELECT k, unnest(ARRAY[1, 1, 3]) AS u, count(*) FROM q_all GROUP BY 1, 2');
+SELECT same('SELECT k, generate_series(1, 2) AS g, count(*) FROM q_all GROUP BY CUBE (1, g)');
+SELECT same('SELECT id, sum(id) OVER (ORDER BY id ROWS (SELECT min(k) + 1 FROM q_few) PRECEDING) FROM q_all WHERE id < 100');
 -- prepared
 PREPARE q_halves(int, bigint) AS SELECT k, count(*), lag(k) OVER (ORDER BY k) FROM q_all WHERE id > $1 GROUP BY k ORDER BY k LIMIT $2;
 SET plan_cache_mode = force_generic_plan;

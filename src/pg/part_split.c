@@ -246,9 +246,12 @@ Query *tqp_part_split(Query *q, bool groups, bool order) {
     if (s.inner->targetList == NIL) /* rows to be counted */
         add_target(s.inner, makeBoolConst(true, false));
     bool sublinks = checkExprHasSubLink((Node *)q->targetList) ||
+                    checkExprHasSubLink((Node *)q->windowClause) ||
                     checkExprHasSubLink(q->havingQual) || checkExprHasSubLink(q->limitCount) ||
                     checkExprHasSubLink(q->limitOffset);
     if (sublinks && q->cteList != NIL) /* which they may read */
+        return NULL;
+    if (expression_returns_set((Node *)s.inner->targetList)) /* a key */
         return NULL;
     q->hasSubLinks = sublinks;
     read_inner(q, s.inner);

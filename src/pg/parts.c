@@ -12,6 +12,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 
+#include "pg/params.h"
 #include "pg/parts.h"
 #include "pg/planner.h"
 #include "pg/tqp_pg.h"
@@ -216,29 +217,46 @@ static void collect_sublinks(Collector *c, Query *q) {
 
 /* ---- the plan ---- */
 
+typedef struct Planning {
+    Query *query;
+    const char *query_string;
+    int cursor_options;
+    ParamListInfo bound_params;
+    PlannedStmt *stmt;
+} Planning;
+
+static void plan_guarded(void *arg) {
+    Planning *p = arg;
+    p->stmt = tqp_planner_standard(p->query, p->query_string, p->cursor_options, p->bound_params);
+}
+
 PlannedStmt *tqp_parts_plan(Query *query, const PlannedStmt *original, const char *query_string,
                             int cursor_options, ParamListInfo bound_params) {
     TqpParts parts = {0};
     Collector c = {.found = &parts, .original = original, .bound_params = bound_params};
-    PlannedStmt *volatile stmt = NULL;
+    const char *reason;
     if ((cursor_options & CURSOR_OPT_FAST_PLAN) != 0) /* WHERE CURRENT OF looks for the scan */
         collect(&c, query);
     else
         collect_query(&c, query);
     if (parts.parts == NIL)
         return NULL;
+    /* In a parallel operation a part could not call PostgreSQL's functions. */
+    Planning planning = {.query = query,
+                         .query_string = query_string,
+                         .cursor_options = cursor_options & ~CURSOR_OPT_PARALLEL_OK,
+                         .bound_params = bound_params};
+    volatile bool planned = false;
     const TqpParts *outer = tqp_part_offer(&parts);
     PG_TRY();
-    {
-        /* In a parallel operation a part could not call PostgreSQL's functions. */
-        stmt = tqp_planner_standard(query, query_string, cursor_options & ~CURSOR_OPT_PARALLEL_OK,
-                                    bound_params);
+    { /* may fail where the original did not, as for a join in an order whose operator is missing */
+        planned = tqp_guarded(plan_guarded, &planning, &reason);
     }
     PG_FINALLY();
     { (void)tqp_part_offer((TqpParts *)outer); }
     PG_END_TRY();
-    if (parts.nplanned == 0 ||
-        (!tqp_force && stmt->planTree->total_cost >= original->planTree->total_cost))
+    if (!planned || parts.nplanned == 0 ||
+        (!tqp_force && planning.stmt->planTree->total_cost >= original->planTree->total_cost))
         return NULL;
-    return stmt;
+    return planning.stmt;
 }
