@@ -42,6 +42,28 @@ PGDLLEXPORT void tqp_worker_vacuum_main(Datum arg);
 
 static const Request *request; /* of this process */
 
+/*
+ * Starts a worker, unless those that this session has started before already take a quarter of the
+ * server's: parallel queries need them too.
+ */
+static bool start(BackgroundWorker *worker) {
+    static List *started = NIL; /* of BackgroundWorkerHandle *, in TopMemoryContext */
+    BackgroundWorkerHandle *handle;
+    ListCell *lc;
+    pid_t pid;
+    foreach (lc, started)
+        if (GetBackgroundWorkerPid(lfirst(lc), &pid) == BGWH_STOPPED)
+            started = foreach_delete_current(started, lc);
+    if (list_length(started) > max_worker_processes / 4)
+        return false;
+    MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+    bool ok = RegisterDynamicBackgroundWorker(worker, &handle);
+    if (ok)
+        started = lappend(started, handle);
+    MemoryContextSwitchTo(caller);
+    return ok;
+}
+
 bool tqp_worker_vacuum(Relation rel, int ncolumns, const AttrNumber *attnums) {
     BackgroundWorker worker;
     Request r = {.relation = RelationGetRelid(rel), .user = GetUserId()};
@@ -53,11 +75,12 @@ bool tqp_worker_vacuum(Relation rel, int ncolumns, const AttrNumber *attnums) {
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
     memcpy(worker.bgw_extra, &r, sizeof(r));
-    if (RegisterDynamicBackgroundWorker(&worker, NULL))
+    if (start(&worker))
         return true;
     ereport(WARNING, (errmsg("no background worker could be started to vacuum \"%s\"",
                              RelationGetRelationName(rel)),
-                      errhint("Consider increasing \"max_worker_processes\".")));
+                      errhint("VACUUM it, or ask again when others are done; "
+                              "\"max_worker_processes\" bounds them.")));
     return false;
 }
 

@@ -116,6 +116,11 @@ q "BEGIN" "INSERT INTO asked SELECT g, 'w' FROM generate_series(1, 20000) g" \
 until_is "asked in a transaction that is rolled back" "SELECT rows, stale_share FROM tqp.cache WHERE relation = 'asked'::regclass" "50000|0"
 q "BEGIN" "INSERT INTO asked SELECT g, 'w' FROM generate_series(1, 20000) g" \
     "SELECT tqp.load('asked', vacuum => true)" "SELECT pg_sleep(0.5)" "DROP TABLE asked" "COMMIT" >/dev/null
+text=$(q "CREATE TABLE m1 AS SELECT 1 AS a" "CREATE TABLE m2 AS SELECT 1 AS a" "CREATE TABLE m3 AS SELECT 1 AS a" \
+    "CREATE TABLE m4 AS SELECT 1 AS a" "BEGIN" \
+    "SELECT tqp.load(r, vacuum => true) FROM unnest('{m1,m2,m3,m4}'::regclass[]) r" "COMMIT")
+is "one session starts three workers of eight" "$(grep -c WARNING <<<"$text")" 1
+until_is "which do their work" "SELECT count(*) FROM tqp.cache WHERE relation::text ~ '^m[123]'" 3
 until_is "and of a table that is dropped" "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'tqp vacuum worker'" 0
 
 q -d postgres "DROP DATABASE robust_workers WITH (FORCE)" >/dev/null
