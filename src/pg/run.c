@@ -69,7 +69,7 @@ typedef struct Scanned {
     Relation rel;
     int n;
     AttrNumber *attnums;
-    double missing; /* tqp_cache_missing */
+    double missing; /* tqp_cache_missing; 0 without tqp.auto_load */
 } Scanned;
 
 static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scanned *scanned,
@@ -83,7 +83,8 @@ static bool open_scanned(TqpScanState *s, const TqpPlanRelation *relation, Scann
     scanned->attnums = palloc(sizeof(AttrNumber) * ((Size)scanned->n + 1));
     for (int i = 0; i < scanned->n; i++)
         scanned->attnums[i] = (AttrNumber)list_nth_int(relation->attnums, i);
-    scanned->missing = tqp_cache_missing(scanned->rel, scanned->n, scanned->attnums);
+    if (tqp_auto_load)
+        scanned->missing = tqp_cache_missing(scanned->rel, scanned->n, scanned->attnums);
     return true;
 }
 
@@ -97,7 +98,7 @@ static bool may_load(double cost, const Scanned *tables, int n) {
     double missing = 0, spent = 0;
     for (int i = 0; i < n; i++)
         missing += tables[i].missing;
-    for (int i = 0; tqp_auto_load && i < n; i++) {
+    for (int i = 0; i < n; i++) {
         if (tables[i].missing == 0)
             continue;
         double sum = tqp_use_note(tables[i].rel, cost, tables[i].n, tables[i].attnums);
