@@ -141,7 +141,7 @@ static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *groups,
 /* The runs' own memory, which the result takes over. */
 static bool borrow_key(const Finish *f, const Slice *slice, TqpColumn *column) {
     const TqpSink *sink = &f->run->pipeline->sink;
-    if (!f->apart || sink->nkeys > 1 || sink->dense[0].nullable ||
+    if (!f->apart || slice->n == 0 || sink->nkeys > 1 || sink->dense[0].nullable ||
         sink->keys[0].lane != TQP_LANE_U32)
         return false;
     *column = (TqpColumn){.slot = sink->keys[0], .values = {.data = (void *)slice->groups}};
@@ -150,8 +150,9 @@ static bool borrow_key(const Finish *f, const Slice *slice, TqpColumn *column) {
 
 static bool borrow_acc(const Finish *f, const Slice *slice, uint32_t a, TqpColumn *column) {
     const TqpSlot *slot = &f->run->pipeline->sink.accs[a].result;
-    const int64_t *values =
-        f->apart ? tqp_accs_finished(slice->accs, &f->agg->plan, a, slot) : NULL;
+    if (!f->apart || slice->n == 0)
+        return false;
+    const int64_t *values = tqp_accs_finished(slice->accs, &f->agg->plan, a, slot);
     if (values == NULL)
         return false;
     *column = (TqpColumn){.slot = *slot, .values = {.data = (void *)(values + slice->first)}};
@@ -176,12 +177,14 @@ static TqpStatus fill_columns(const Worker *w, const Slice *slice, TqpColumn *co
             continue;
         TQP_TRY(
             tqp_column_alloc(column, broker, &acc->result, acc->kind != TQP_ACC_COUNT, slice->n));
-        TQP_TRY(tqp_accs_finish(slice->accs, &f->agg->plan, a, slice->first, slice->n, slice->ids,
-                                column, 0));
+        if (slice->n > 0)
+            TQP_TRY(tqp_accs_finish(slice->accs, &f->agg->plan, a, slice->first, slice->n,
+                                    slice->ids, column, 0));
     }
     return TQP_OK;
 }
 
+/* Without a row a slice may be of no accumulators. */
 static TqpStatus make_rows(const Worker *w, const Slice *slice, TqpResult *part) {
     TqpRun *run = w->finish->run;
     const TqpSink *sink = &run->pipeline->sink;

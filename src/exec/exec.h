@@ -44,7 +44,8 @@ typedef struct TqpQuery {
 } TqpQuery;
 
 /*
- * A materialised relation that owns its memory.  Row groups hold at most 2^16 rows.
+ * A materialised relation that owns its memory.  Row groups hold at most 2^16 rows; they have no
+ * zone maps.
  * rel.columns[i].type and the encodings of TqpTensor say how to read a value: INT class FOR/CONST,
  * floats and bools PLAIN, text DICT (dict borrowed from the input) or BYTES.
  */

@@ -1,4 +1,4 @@
-/* Finished columns -> TqpResult: row groups, encodings, validity bitmaps, zone maps. */
+/* Finished columns -> TqpResult: row groups, encodings, validity bitmaps. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,59 +126,6 @@ static TqpStatus set_validity(Build *build, TqpTensor *tensor, const uint8_t *va
     return TQP_OK;
 }
 
-/* Codes of a lane.  The lane is a constant where it is called. */
-static inline __attribute__((always_inline)) bool code_range(TqpLane lane, const TqpTensor *tensor,
-                                                             const uint8_t *valid, int64_t *min,
-                                                             int64_t *max) {
-    uint32_t first = 0;
-    while (valid != NULL && first < tensor->nrows && !valid[first])
-        first++;
-    if (first == tensor->nrows)
-        return false;
-    int64_t least = (int64_t)tqp_lane_get(lane, tensor->data, first), most = least;
-    for (uint32_t i = first; i < tensor->nrows; i++) {
-        int64_t v = (int64_t)tqp_lane_get(lane, tensor->data, i);
-        bool counts = valid == NULL || valid[i];
-        least = counts && v < least ? v : least;
-        most = counts && v > most ? v : most;
-    }
-    *min = least;
-    *max = most;
-    return true;
-}
-
-static void set_range(TqpTensor *tensor, const uint8_t *valid) {
-    int64_t min = 0, max = 0;
-    switch (tensor->lane) {
-    case TQP_LANE_U8:
-        tensor->has_range = code_range(TQP_LANE_U8, tensor, valid, &min, &max);
-        break;
-    case TQP_LANE_U16:
-        tensor->has_range = code_range(TQP_LANE_U16, tensor, valid, &min, &max);
-        break;
-    case TQP_LANE_U32:
-        tensor->has_range = code_range(TQP_LANE_U32, tensor, valid, &min, &max);
-        break;
-    case TQP_LANE_I64:
-        tensor->has_range = code_range(TQP_LANE_I64, tensor, valid, &min, &max);
-        break;
-    default:
-        for (uint32_t i = 0; i < tensor->nrows; i++) {
-            if (valid != NULL && !valid[i])
-                continue;
-            TqpInt128 v = ((const TqpInt128 *)tensor->data)[i];
-            tensor->min = !tensor->has_range || v < tensor->min ? v : tensor->min;
-            tensor->max = !tensor->has_range || v > tensor->max ? v : tensor->max;
-            tensor->has_range = true;
-        }
-        return;
-    }
-    if (tensor->has_range) {
-        tensor->min = min + (TqpInt128)tensor->base;
-        tensor->max = max + (TqpInt128)tensor->base;
-    }
-}
-
 /* Strings are copied: views may point into an intermediate result. */
 static TqpStatus set_strings(Build *build, TqpTensor *tensor, const TqpView *views) {
     uint64_t total = 0;
@@ -230,7 +177,6 @@ static TqpStatus set_tensor(Build *build, TqpTensor *tensor, const TqpColumn *co
     case TQP_CLASS_INT:
         tensor->encoding = TQP_ENC_FOR;
         tensor->base = slot->bias;
-        set_range(tensor, valid);
         return TQP_OK;
     case TQP_CLASS_FLOAT:
         tensor->encoding = TQP_ENC_PLAIN;

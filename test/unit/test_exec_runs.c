@@ -236,6 +236,11 @@ static void check_pattern(const char *what, Pattern pattern) {
         check_all(what, texts[k], &t, 0, &expected);
         lines_free(&expected);
     }
+    Lines none = {0};
+    check_all(what,
+              "(aggregate ((col 0 i32)) " MORE " (filter (gt (col 1 i32) (const 60000 i32)) " SCAN
+              "))",
+              &t, 0, &none);
     /* The same bits whatever the number of threads, and as the hash table has them. */
     const char *floats = "(aggregate ((col 0 i32)) ((sum (col 3 f64)) (max (col 3 f64))) " SCAN ")";
     Lines expected = {0};
