@@ -8,6 +8,8 @@
  *   unique      first[number], or the number itself where `first` is absent; nrows = no row
  *   otherwise   list[starts[number] .. starts[number + 1]), or that interval itself without a list
  *
+ * When no column is fetched both are absent: some row of the key is as good as its own.
+ *
  * Row nrows of every column exists and holds zeros or empty strings: what FETCH finds for a row
  * without a match.
  */

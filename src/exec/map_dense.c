@@ -316,6 +316,8 @@ static TqpStatus make_rows(Dense *job) {
     if (included < nrows || falls) {
         if (!build->unique)
             return make_list(job, included);
+        if (included == nrows && !job->run->fetched)
+            return TQP_OK;
         TQP_TRY(rows_run(job, &build->first, (size_t)build->none + 1, first_slice));
         ((uint32_t *)build->first.data)[build->none] = nrows;
     } else if (repeats) {

@@ -60,22 +60,23 @@ typedef struct Part {
     uint64_t n;
     uint32_t from, to; /* numbers */
     uint32_t begin;    /* place in the list */
+    uint32_t *counts;  /* of number k at [k], then all up to it */
 } Part;
 
 static TqpStatus count_part(const Listing *job, const Part *part, const TqpStop *stop) {
-    uint32_t *starts = job->build->starts.data, none = job->build->none, sum = part->begin;
+    uint32_t *counts = part->counts, none = job->build->none, sum = part->begin;
     for (uint64_t at = 0; at < part->n; at = slice_end(at, part->n)) {
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
         for (uint64_t i = at, end = slice_end(at, part->n); i < end; i++)
             if (part->numbers[i] < none)
-                starts[part->numbers[i]]++;
+                counts[part->numbers[i]]++;
     }
     for (uint64_t at = part->from; at < part->to; at = slice_end(at, part->to)) {
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
         for (uint64_t k = at, end = slice_end(at, part->to); k < end; k++)
-            starts[k] = sum += starts[k];
+            counts[k] = sum += counts[k];
     }
     return TQP_OK;
 }
@@ -109,7 +110,8 @@ static TqpStatus place_part(void *arg, const TqpStop *stop, uint64_t p, uint64_t
                        .n = job->begins[p + 1] - from,
                        .from = (uint32_t)(p << job->shift),
                        .to = (uint32_t)(last < none ? last : none),
-                       .begin = from};
+                       .begin = from,
+                       .counts = job->build->starts.data};
     TQP_TRY(count_part(job, &part, stop));
     return list_part(job, &part, stop);
 }
@@ -150,13 +152,18 @@ TqpStatus tqp_build_list(TqpBuild *build, TqpRun *run, const uint32_t *numbers, 
     size_t bytes = ((size_t)none + 2) * sizeof(uint32_t);
     TQP_TRY(tqp_buffer_alloc(&build->starts, broker, bytes));
     TQP_TRY(tqp_memory_clear(build->starts.data, bytes, &run->leader));
-    TQP_TRY(tqp_buffer_alloc(&build->list, broker, ((size_t)included + 1) * sizeof(uint32_t)));
     uint32_t *starts = build->starts.data;
-    starts[none] = starts[none + 1] = included;
+    Part all = {.numbers = numbers, .n = build->nrows, .to = none, .counts = starts};
+    starts[none + 1] = included;
+    if (!run->fetched) { /* any row of the key will do: its interval itself */
+        all.counts++;
+        return count_part(&job, &all, &run->leader);
+    }
+    starts[none] = included;
+    TQP_TRY(tqp_buffer_alloc(&build->list, broker, ((size_t)included + 1) * sizeof(uint32_t)));
     ((uint32_t *)build->list.data)[included] = build->nrows;
     int workers = tqp_slices_workers(run, build->nrows, ROWS_PER_WORKER);
     if (build->nrows < ROWS_PER_WORKER || (workers == 1 && none <= NUMBERS_CACHED)) {
-        const Part all = {.numbers = numbers, .n = build->nrows, .to = none};
         TQP_TRY(count_part(&job, &all, &run->leader));
         return list_part(&job, &all, &run->leader);
     }

@@ -57,6 +57,16 @@ static void free_made(Made *made, uint32_t npipelines, uint32_t p) {
     }
 }
 
+static bool is_fetched(const TqpProgram *program, uint32_t build) {
+    for (uint32_t p = build + 1; p < program->npipelines; p++)
+        for (uint32_t s = 0; s < program->pipelines[p].nsteps; s++) {
+            const TqpStep *step = &program->pipelines[p].steps[s];
+            if (step->op == TQP_STEP_FETCH && step->imm[1].i == build)
+                return true;
+        }
+    return false;
+}
+
 static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32_t p,
                               const TqpRelation *const *rels, uint32_t nrels, Made *made) {
     TqpArena arena;
@@ -66,6 +76,7 @@ static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32
                   .builds = made->builds,
                   .nbuilds = p,
                   .build = &made->builds[p],
+                  .fetched = is_fetched(program, p),
                   .stats = &query->stats[p]};
     tqp_arena_init(&arena, query->broker);
     TqpStatus status =
