@@ -141,7 +141,10 @@ typedef struct TqpLeaf {
 
 /* lower_scan.c, lower_values.c */
 extern bool tqp_lower_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf);
-extern bool tqp_lower_values(TqpLowering *l, int rtindex, TqpLeaf *leaf);
+extern bool tqp_lower_values(TqpLowering *l, int rtindex, List *lists, TqpLeaf *leaf);
+/* lower_function_scan.c: the rows of an immutable function of constants, computed now, as VALUES.
+ */
+extern bool tqp_lower_function_scan(TqpLowering *l, int rtindex, TqpLeaf *leaf);
 
 /* What Vars of entry rtindex read of the subquery; indexes count from its first output. */
 extern List *tqp_lower_subquery_columns(int rtindex, const TqpSubquery *sub);

@@ -104,10 +104,11 @@ static bool lower_leaf(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
     case RTE_CTE:
         return lower_with(l, rtindex, rte, leaf);
     case RTE_VALUES:
-        return tqp_lower_values(l, rtindex, leaf);
+        return tqp_lower_values(l, rtindex, rte->values_lists, leaf);
+    case RTE_FUNCTION:
+        return tqp_lower_function_scan(l, rtindex, leaf);
     default:
-        tqp_lower_fail(l, rte->rtekind == RTE_FUNCTION ? TQP_DECLINE_FUNCTION_IN_FROM
-                                                       : TQP_DECLINE_FROM_ITEM);
+        tqp_lower_fail(l, TQP_DECLINE_FROM_ITEM);
         return false;
     }
 }

@@ -74,6 +74,7 @@ static void fold_constants(Query *q, ParamListInfo bound_params) {
         RangeTblEntry *rte = lfirst(lc);
         rte->securityQuals = (List *)fold(root, (Node *)rte->securityQuals);
         rte->values_lists = (List *)fold(root, (Node *)rte->values_lists);
+        rte->functions = (List *)fold(root, (Node *)rte->functions);
     }
 }
 

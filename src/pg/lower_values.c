@@ -2,7 +2,6 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
-#include "parser/parsetree.h"
 
 #include "pg/lower.h"
 
@@ -46,13 +45,12 @@ static bool lower_rows(TqpLowering *l, List *lists, uint32_t ncolumns, const Tqp
     return true;
 }
 
-bool tqp_lower_values(TqpLowering *l, int rtindex, TqpLeaf *leaf) {
-    const RangeTblEntry *rte = rt_fetch(rtindex, l->query->rtable);
-    uint32_t nrows = (uint32_t)list_length(rte->values_lists);
-    uint32_t ncolumns = (uint32_t)list_length(linitial(rte->values_lists));
+bool tqp_lower_values(TqpLowering *l, int rtindex, List *lists, TqpLeaf *leaf) {
+    uint32_t nrows = (uint32_t)list_length(lists);
+    uint32_t ncolumns = (uint32_t)list_length(linitial(lists));
     const TqpExpr **exprs = palloc(sizeof(*exprs) * ((Size)nrows * ncolumns + 1));
     TqpType *types = palloc(sizeof(*types) * (ncolumns + 1));
-    if (!lower_rows(l, rte->values_lists, ncolumns, exprs))
+    if (!lower_rows(l, lists, ncolumns, exprs))
         return false;
     for (uint32_t c = 0; c < ncolumns; c++) {
         if (!unify_column(l, exprs, nrows, ncolumns, c, &types[c]))

@@ -1,0 +1,36 @@
+-- Functions in FROM: few rows of constants are computed with the plan; others leave the level to PostgreSQL.
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(1, 3) g WHERE a.id < 5', false);
+SELECT same('SELECT g, count(a.id) FROM generate_series(1, 12) g LEFT JOIN q_all a ON a.k = g GROUP BY g', false);
+SELECT same('SELECT s.d::date, count(a.id), sum(a.n) FROM generate_series(timestamp ''1995-01-01'', ''1995-03-01'', interval ''1 day'') s(d) LEFT JOIN q_all a ON a.d = s.d GROUP BY s.d', false);
+SELECT same('SELECT s.x, count(*) FROM unnest(ARRAY[1, 2, 3, NULL]) s(x) JOIN q_all a ON a.k = s.x GROUP BY s.x', false);
+SELECT same('SELECT x.w, x.o, count(*) FROM unnest(ARRAY[''apple'', ''date'']) WITH ORDINALITY AS x(w, o) JOIN q_all a ON a.t = x.w GROUP BY x.w, x.o', false);
+SELECT same('SELECT count(*) FROM q_all WHERE v = ANY (SELECT ''item '' || g FROM generate_series(1, 5) g)', false);
+SELECT same('SELECT x.a, x.b FROM (SELECT 1 AS a, count(*) AS b FROM q_all UNION ALL SELECT 2, sum(k) FROM q_all) x JOIN generate_series(1, 2) g ON g = x.a', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(1, 2000) g WHERE a.id < 3', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(3, 1) g WHERE a.id < 3', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(10, 1, -3) g WHERE a.id < 3', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(1, NULL::int) g WHERE a.id < 3', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(1::bigint, 5) WITH ORDINALITY g(x, o) WHERE a.id = x * o', false);
+SELECT same('SELECT a.id, g FROM q_all a, generate_series(1.0, 2.5, 0.5) g WHERE a.id < 3', false);
+SELECT same('SELECT a.id, x.* FROM q_all a, LATERAL generate_series(a.id, 3) x WHERE a.id < 5', false);
+SELECT same('SELECT count(*) FROM q_all a WHERE a.k IN (SELECT g * 2 FROM generate_series(1, 3) g)', false);
+SELECT same('SELECT a.id, x.* FROM q_all a, unnest(ARRAY[1.5, 2.25], ARRAY[1, 2]) x WHERE a.id < 5', false);
+SELECT same('SELECT a.id, g FROM q_all a RIGHT JOIN generate_series(timestamp ''1999-12-31 22:00'', ''2000-01-02'', interval ''37 minutes'') g ON a.ts = g', false);
+SET tqp.force = on;
+SELECT a.id, g FROM q_all a, generate_series(1, 3, 0) g WHERE a.id < 3;
+SET tqp.isa = scalar;
+SET tqp.threads = 1;
+EXPLAIN (COSTS OFF) SELECT g, count(a.id) FROM generate_series(1, 3) g LEFT JOIN q_all a ON a.k = g GROUP BY g;
+RESET tqp.isa;
+RESET tqp.threads;
+-- who may not call it is told so
+CREATE ROLE q_function_role;
+GRANT SELECT ON q_all TO q_function_role;
+REVOKE EXECUTE ON FUNCTION generate_series(int, int) FROM PUBLIC;
+SET ROLE q_function_role;
+SELECT count(*) FROM q_all a, generate_series(1, 3) g;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION generate_series(int, int) TO PUBLIC;
+DROP OWNED BY q_function_role;
+DROP ROLE q_function_role;
+RESET tqp.force;
