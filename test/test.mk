@@ -36,7 +36,10 @@ $(B)/libtqp.a: $(ENGINE_OBJS)
 	ar rcs $@ $^
 
 $(B)/test_%: $(B)/test/unit/test_%.o $(B)/libtqp.a
-	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm
+	$(ENGINE_CC) $(ENGINE_CFLAGS) $(LINK) -o $@ $^ -lm
+
+# What this test refuses to the engine.
+$(B)/test_failures: LINK = $(foreach f,malloc calloc realloc aligned_alloc pthread_create,-Wl,--wrap=$(f))
 
 $(B)/conformance: $(CONFORMANCE_SRCS:%.c=$(B)/%.o) $(B)/libtqp.a
 	$(ENGINE_CC) $(ENGINE_CFLAGS) -o $@ $^ -lm

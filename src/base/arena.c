@@ -29,9 +29,11 @@ static TqpArenaBlock *add_block(TqpArena *arena, size_t need) {
     if (size < need)
         size = need;
     if (arena->broker != NULL) {
-        arena->failed = tqp_broker_reserve(arena->broker, (int64_t)size);
-        if (arena->failed != TQP_OK)
+        TqpStatus status = tqp_broker_reserve(arena->broker, (int64_t)size);
+        if (status != TQP_OK) {
+            arena->failed = status;
             return NULL;
+        }
     }
     TqpSpares *spares = arena->broker != NULL ? arena->broker->spares : NULL;
     size_t found = size;

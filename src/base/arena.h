@@ -52,7 +52,7 @@ typedef struct TqpArenaBlock TqpArenaBlock;
 typedef struct TqpArena {
     TqpArenaBlock *head;
     TqpBroker *broker; /* may be NULL */
-    TqpStatus failed;  /* why the last allocation returned NULL: NO_MEMORY or MEMORY_LIMIT */
+    TqpStatus failed;  /* why some allocation returned NULL: NO_MEMORY or MEMORY_LIMIT */
 } TqpArena;
 
 void tqp_arena_init(TqpArena *arena, TqpBroker *broker);

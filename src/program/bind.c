@@ -14,14 +14,14 @@ void tqp_bind_identity(TqpBinder *b, TqpBindOpen *o, uint32_t n, const TqpType *
     for (uint32_t i = 0; i < n && b->status == TQP_OK; i++) {
         o->env[i] = tqp_ir_col(b->a, i, types[i]);
         if (o->env[i] == NULL)
-            tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+            tqp_bind_no_memory(b);
     }
 }
 
 const TqpExpr *tqp_bind_substitute(TqpBinder *b, const TqpExpr *e, const TqpExpr *const *env) {
     const TqpExpr *r = tqp_ir_expr_substitute(b->a, e, env);
     if (r == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     return r != NULL ? r : e;
 }
 

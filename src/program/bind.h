@@ -112,6 +112,7 @@ typedef struct TqpBinder {
 /* ---- failure and memory (bind_emit.c) ---- */
 TqpBound tqp_bind_fail(TqpBinder *b, TqpStatus status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+TqpBound tqp_bind_no_memory(TqpBinder *b);         /* an allocation of the arena returned NULL */
 void *tqp_bind_zalloc(TqpBinder *b, size_t bytes); /* never NULL unless the binder failed */
 /* Room for one more element; returns the array, grown. */
 void *tqp_bind_grow(TqpBinder *b, void *array, uint32_t n, uint32_t *cap, size_t size);

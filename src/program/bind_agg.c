@@ -246,7 +246,7 @@ static void count(TqpBinder *b, TqpAccumulator *acc, TqpBound v, TqpType type) {
 static const TqpExpr *substitute(TqpBinder *b, const TqpExpr *e, const TqpExpr *const *env) {
     const TqpExpr *r = tqp_ir_expr_substitute(b->a, e, env);
     if (r == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     return r != NULL ? r : e;
 }
 

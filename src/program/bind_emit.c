@@ -18,11 +18,15 @@ TqpBound tqp_bind_fail(TqpBinder *b, TqpStatus status, const char *fmt, ...) {
     return tqp_bind_null((TqpType){.kind = TQP_TYPE_BOOL});
 }
 
+TqpBound tqp_bind_no_memory(TqpBinder *b) {
+    return tqp_bind_fail(b, b->a->failed != TQP_OK ? b->a->failed : TQP_NO_MEMORY,
+                         "no memory for the program");
+}
+
 void *tqp_bind_zalloc(TqpBinder *b, size_t bytes) {
     void *p = tqp_arena_zalloc(b->a, bytes > 0 ? bytes : 1);
     if (p == NULL)
-        tqp_bind_fail(b, b->a->failed != TQP_OK ? b->a->failed : TQP_NO_MEMORY,
-                      "no memory for the program");
+        tqp_bind_no_memory(b);
     return p;
 }
 

@@ -37,7 +37,7 @@ static const TqpExpr *shift(TqpArena *a, const TqpExpr *e, void *arg) {
 static const TqpExpr *on_right(TqpBinder *b, const TqpExpr *e, uint32_t nleft) {
     const TqpExpr *r = tqp_ir_expr_map(b->a, e, shift, &nleft);
     if (r == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     return r != NULL ? r : e;
 }
 
@@ -73,7 +73,7 @@ static const TqpExpr *wrap(TqpBinder *b, const TqpExpr *e, bool definite) {
     const TqpExpr *r =
         definite ? tqp_ir_call1(b->a, TQP_OP_IS_TRUE, (TqpType){.kind = TQP_TYPE_BOOL}, e) : e;
     if (r == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     return r != NULL ? r : e;
 }
 
@@ -160,7 +160,7 @@ const TqpExpr *tqp_bind_conjunction(TqpBinder *b, uint32_t n, const TqpExpr *con
     const TqpExpr *e =
         tqp_ir_call(b->a, TQP_OP_AND, (TqpType){.kind = TQP_TYPE_BOOL}, n, conjuncts);
     if (e == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     return e;
 }
 

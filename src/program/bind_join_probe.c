@@ -70,7 +70,7 @@ static void add_columns(TqpBinder *b, const TqpBindJoin *j, const TqpExpr ***env
         columns[n + i].output = i;
         (*env)[nleft + i] = tqp_ir_col(b->a, n + i, type);
         if ((*env)[nleft + i] == NULL)
-            tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+            tqp_bind_no_memory(b);
     }
     b->source.columns = columns;
     b->source.ncolumns = n + nright;
@@ -255,7 +255,7 @@ static void add_mark(TqpBinder *b, TqpBindJoin *j, Mark m) {
     columns[n].loaded = true;
     env[nleft] = tqp_ir_col(b->a, n, type);
     if (env[nleft] == NULL)
-        tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        tqp_bind_no_memory(b);
     b->source.columns = columns;
     b->source.ncolumns = n + 1;
     j->left->env = env;

@@ -27,7 +27,7 @@ static const TqpExpr *exchanged(TqpBinder *b, const Inputs *in) {
     for (uint32_t i = 0; i < nleft + nright && columns != NULL; i++) {
         columns[i] = tqp_ir_col(b->a, i < nleft ? nright + i : i - nleft, in->types[i]);
         if (columns[i] == NULL)
-            tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+            tqp_bind_no_memory(b);
     }
     return b->status == TQP_OK ? tqp_bind_substitute(b, in->pred, columns) : in->pred;
 }
@@ -40,7 +40,7 @@ static void pad(TqpBinder *b, const Inputs *in, bool right, TqpBindOpen *o) {
         bool kept = (i >= nleft) == right;
         env[i] = kept ? o->env[right ? i - nleft : i] : tqp_ir_const_null(b->a, in->types[i]);
         if (env[i] == NULL)
-            tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+            tqp_bind_no_memory(b);
     }
     o->env = env;
     o->noutputs = n;

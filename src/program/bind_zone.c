@@ -36,7 +36,7 @@ TqpBound tqp_bind_op_at_zone(TqpBinder *b, const TqpExpr *e) {
     const TqpExpr *local =
         tqp_ir_call2(b->a, TQP_OP_ADD, type_tstz, e->args[1], offset_of(b, e->args[1], n, spans));
     if (local == NULL)
-        return tqp_bind_fail(b, TQP_NO_MEMORY, "no memory for the program");
+        return tqp_bind_no_memory(b);
     TqpBound v = tqp_bind_expr(b, local);
     v.s.type = e->type;
     return v;
