@@ -265,7 +265,7 @@ static void read_by(const TqpNode *node, const uint64_t *read, uint64_t *below) 
     case TQP_NODE_NUMBER:
         add_range(below, 0, read, 0, node->inputs[0]->noutputs);
         break;
-    case TQP_NODE_WITH: /* PostgreSQL computes all that WITH defines */
+    case TQP_NODE_WITH: /* what its readers do is not known here */
         add_range(below, 0, NULL, 0, node->inputs[0]->noutputs);
         add_range(below, node->inputs[0]->noutputs, read, 0, node->noutputs);
         break;
@@ -289,7 +289,8 @@ static const TqpNode *walk(TqpArena *a, const TqpNode *node, const uint64_t *rea
         uint64_t *mine = tqp_opt_bitmap(a, n);
         if (mine == NULL)
             return NULL;
-        add_range(mine, 0, below, i == 1 && node->kind != TQP_NODE_APPEND ? ncolumns - n : 0, n);
+        bool behind = i == 1 && node->kind != TQP_NODE_APPEND; /* the other input's columns */
+        add_range(mine, 0, below, behind ? ncolumns - n : 0, n);
         if ((inputs[i] = walk(a, node->inputs[i], mine)) == NULL)
             return NULL;
     }

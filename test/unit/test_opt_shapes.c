@@ -225,6 +225,23 @@ static void kinds(void) {
          "(join single (eq (col 1 i32) (col 3 i32)) (scan 1 \"supplier\" (\"s_suppkey\" i32) "
          "(\"s_nationkey\" i32) (unique 0)) (scan 6 \"nation\" (\"n_nationkey\" i32) "
          "(\"n_regionkey\" i32) (unique 0)))");
+    /* one that may give two rows, and whose value is compared, goes to the rows that it reads */
+    PLAN("(filter (lt (col 3 i32) (col 4 i32)) (dependent single (const true bool) (join inner (eq "
+         "(col 1 i32) (col 2 i32)) " SUPPLIER_ NATION_
+         ") (project ((col 0 i32)) (filter (eq (col 1 "
+         "i32) (outer 0 1 i32)) " CUSTOMER_ "))))",
+         "(project ((col 0 i32) (col 1 i32) (col 4 i32) (col 5 i32) (col 2 i32)) "
+         "(join inner (and (eq (col 1 i32) (col 4 i32)) (lt (col 5 i32) (col 2 i32))) "
+         "(join single (eq (col 3 i32) (col 1 i32)) (scan 1 \"supplier\" (\"s_suppkey\" "
+         "i32) (\"s_nationkey\" i32) (unique 0)) (scan 3 \"customer\" (\"c_custkey\" i32) "
+         "(\"c_nationkey\" i32) (unique 0))) (scan 6 \"nation\" (\"n_nationkey\" i32) "
+         "(\"n_regionkey\" i32) (unique 0))))");
+    /* one that reads none is computed in any case */
+    PLAN("(filter (lt (col 0 i32) (col 2 i32)) (join single (const true bool) " SUPPLIER_
+         "(project ((col 0 i32)) " CUSTOMER_ ")))",
+         "(join inner (lt (col 0 i32) (col 2 i32)) (scan 1 \"supplier\" (\"s_suppkey\" "
+         "i32) (\"s_nationkey\" i32) (unique 0)) (join single (const true bool) (values "
+         "() ()) (scan 3 \"customer\" (\"c_custkey\" i32) (unique 0))))");
     /* a count of nothing is 0, compared above the join */
     PLAN("(filter (eq (col 2 i64) (const 0 i64)) (dependent single (const true bool) " CUSTOMER_
          "(aggregate () ((count_star i64)) (filter (eq (col 1 i32) (outer 0 0 i32)) " ORDERS_
