@@ -207,6 +207,15 @@ SELECT relation, column_names, uses FROM tqp.uncached;
 SELECT same('SELECT k, sum(v), count(*) FROM w GROUP BY k ORDER BY k');
 SELECT sum(mismatches) FROM tqp.verify('w');
 
+-- a small table is read from the heap three times, then loaded; a tiny one never
+CREATE TABLE small WITH (autovacuum_enabled = off) AS
+    SELECT i AS a, i % 5 AS b, repeat('x', 50) AS pad FROM generate_series(1, 5000) i;
+CREATE TABLE tiny WITH (autovacuum_enabled = off) AS SELECT i AS a FROM generate_series(1, 100) i;
+VACUUM ANALYZE small, tiny;
+SELECT cached('SELECT b, sum(a) FROM small GROUP BY b') FROM generate_series(1, 5);
+SELECT cached('SELECT sum(a) FROM tiny') FROM generate_series(1, 5) GROUP BY 1;
+SELECT same('SELECT b, sum(a) FROM small GROUP BY b ORDER BY b');
+
 -- asking for VACUUM: the owner may, in a database that writes
 CREATE TABLE fresh AS SELECT i AS a, i % 5 AS b FROM generate_series(1, 20000) i;
 ALTER TABLE fresh SET (autovacuum_enabled = off);

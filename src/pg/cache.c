@@ -24,8 +24,11 @@
 #include "pg/tqp_pg.h"
 #include "pg/use.h"
 
-/* Relations below this are not loaded by themselves, and may be read from the heap wholly. */
+/* Relations below this may be read from the heap wholly. */
 #define SMALL_BLOCKS 1024
+/* One that small is loaded by itself when it is read so often, a tiny one never. */
+#define SMALL_READS 4
+#define TINY_BLOCKS 16
 /* Blocks that became all-visible since the load: above one in so many the load is repeated. */
 #define REFRESH_SHARE 10
 /*
@@ -144,14 +147,25 @@ static bool is_refresh_paid(const TqpPinWork *work, uint32 nblocks) {
     return needed <= cost || needed <= tqp_use_note(work->rel, cost, work->ncolumns, work->attnums);
 }
 
+/*
+ * Reading a small table from the heap is cheaper than loading it, which waits for the disk; reading
+ * it again and again is not.
+ */
+static bool is_small_paid(const TqpPinWork *work) {
+    double once = read_cost(work, work->nblocks);
+    return work->nblocks > TINY_BLOCKS &&
+           tqp_use_note(work->rel, once, work->ncolumns, work->attnums) >= SMALL_READS * once;
+}
+
 /* Is a load worth its time now: for columns that are not there, or for blocks that have changed? */
 static bool should_load(const TqpPinWork *work) {
     uint32 loadable = count_loadable(work);
     if (!tqp_auto_load || loadable == 0 || tqp_cache_file_is_new(work->rel))
         return false;
     if (!work->complete)
-        return tqp_force || (work->terms->may_load && work->nblocks >= SMALL_BLOCKS &&
-                             loadable >= work->nblocks / 2);
+        return tqp_force ||
+               (loadable >= work->nblocks / 2 &&
+                (work->nblocks < SMALL_BLOCKS ? is_small_paid(work) : work->terms->may_load));
     return loadable > work->nblocks / REFRESH_SHARE &&
            (tqp_force || (work->nblocks >= SMALL_BLOCKS && is_refresh_paid(work, loadable)));
 }
