@@ -19,6 +19,7 @@ typedef struct Piece {
     const TqpGroupList *list;
     uint32_t state; /* nstates: of strays */
     TqpChunk chunk;
+    uint32_t low, high;
 } Piece;
 
 /* Rows to be made: groups ids[0 .. n) or first, first + 1, .. of accs; their group numbers. */
@@ -57,6 +58,13 @@ static const uint32_t *piece_groups(const Piece *piece) {
     return (const uint32_t *)piece->list->groups.data + piece->chunk.start;
 }
 
+static Piece new_piece(const TqpGroupList *list, uint32_t state, TqpChunk chunk) {
+    Piece piece = {list, state, chunk, 0, 0};
+    piece.low = piece_groups(&piece)[0];
+    piece.high = piece_groups(&piece)[chunk.count - 1];
+    return piece;
+}
+
 /* Runs of the piece below this group. */
 static uint32_t runs_below(const Piece *piece, uint32_t group) {
     const uint32_t *groups = piece_groups(piece);
@@ -73,9 +81,8 @@ static uint32_t runs_below(const Piece *piece, uint32_t group) {
 
 /* Runs of the piece with groups from..from + width - 1, as runs [first, first + n) of its state. */
 static uint32_t cut(const Piece *piece, uint32_t from, uint32_t width, uint32_t *first) {
-    const uint32_t *groups = piece_groups(piece);
     uint32_t last = from + (width - 1);
-    if (groups[0] > last || groups[piece->chunk.count - 1] < from)
+    if (piece->low > last || piece->high < from)
         return 0;
     uint32_t begin = runs_below(piece, from);
     uint32_t end = last == UINT32_MAX ? piece->chunk.count : runs_below(piece, last + 1);
@@ -289,16 +296,15 @@ static TqpStatus list_pieces(Finish *f) {
         const TqpRuns *runs = &agg->states[s].runs;
         const TqpChunk *chunks = runs->chunks.data;
         for (uint32_t k = 0; k < runs->nchunks; k++)
-            f->pieces[f->npieces++] = (Piece){&runs->list, s, chunks[k]};
+            f->pieces[f->npieces++] = new_piece(&runs->list, s, chunks[k]);
     }
     return TQP_OK;
 }
 
 static int piece_order(const void *a, const void *b) {
     const Piece *x = a, *y = b;
-    uint32_t from_x = piece_groups(x)[0], from_y = piece_groups(y)[0];
-    if (from_x != from_y)
-        return from_x < from_y ? -1 : 1;
+    if (x->low != y->low)
+        return x->low < y->low ? -1 : 1;
     return (x->state > y->state) - (x->state < y->state);
 }
 
@@ -308,7 +314,8 @@ static void join_edge(const TqpDense *agg, const Piece *piece, Piece *next, uint
     TqpAccs dst = piece->list->accs; /* the arrays are the state's */
     tqp_accs_merge(&dst, &agg->plan, &next->list->accs, 1, 0, &last, &first, flags);
     next->chunk.start++;
-    next->chunk.count--;
+    if (--next->chunk.count > 0)
+        next->low = piece_groups(next)[0];
 }
 
 /*
@@ -327,15 +334,14 @@ static TqpStatus order_pieces(Finish *f) {
     f->apart = true;
     for (uint32_t k = 1; k < f->npieces && f->apart; k++) {
         const Piece *before = &sorted[k - 1];
-        f->apart = piece_groups(before)[before->chunk.count - 1] <= piece_groups(&sorted[k])[0] &&
-                   (!f->run->fixed || before->state < sorted[k].state);
+        f->apart =
+            before->high <= sorted[k].low && (!f->run->fixed || before->state < sorted[k].state);
     }
     if (!f->apart)
         return TQP_OK;
     for (uint32_t k = 0; k < f->npieces; k++) {
         Piece *last = kept > 0 ? &sorted[kept - 1] : NULL;
-        if (last != NULL &&
-            piece_groups(last)[last->chunk.count - 1] == piece_groups(&sorted[k])[0])
+        if (last != NULL && last->high == sorted[k].low)
             join_edge(agg, last, &sorted[k], &flags);
         if (sorted[k].chunk.count > 0)
             sorted[kept++] = sorted[k];
@@ -365,7 +371,7 @@ static const Piece *find_piece(const Finish *f, uint32_t group, uint32_t *number
     uint32_t low = 0, high = f->npieces;
     while (low < high) { /* the first piece that begins above the group */
         uint32_t middle = low + (high - low) / 2;
-        if (piece_groups(&f->pieces[middle])[0] <= group)
+        if (f->pieces[middle].low <= group)
             low = middle + 1;
         else
             high = middle;
@@ -421,7 +427,7 @@ static TqpStatus place_strays(Finish *f) {
         TQP_TRY(place_stray(f, &strays[k], &flags));
     }
     if (agg->extra.n > 0)
-        f->pieces[f->npieces++] = (Piece){&agg->extra, agg->nstates, {0, agg->extra.n}};
+        f->pieces[f->npieces++] = new_piece(&agg->extra, agg->nstates, (TqpChunk){0, agg->extra.n});
     return tqp_exec_flags_status(flags);
 }
 

@@ -11,7 +11,7 @@
 
 #define FIRST_RUNS 65536u
 /* Of a state; more are no order. */
-#define CHUNKS_MAX   4096u
+#define CHUNKS_MAX   1024u
 #define STRAYS_FREE  1024u
 #define STRAYS_SHARE 16u /* of the other runs */
 #define STRAYS_SLICE 64u
