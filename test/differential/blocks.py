@@ -25,7 +25,7 @@ FEATURES = {
     "one row": ("item", 0.5), "one row alone": ("item", 0.1),
     "window": ("item", 0.5), "volatile": ("item", 0.25),
     "aggregate": ("aggregate", 1), "grouping": ("aggregate", 0),
-    "window over groups": ("aggregate", 0), "host aggregate": ("aggregate", 0),
+    "window over groups": ("aggregate", 0), "host aggregate": ("aggregate", 0), "host function": ("item", 0),
     "group by": ("group", 5), "rollup": ("group", 1), "cube": ("group", 1),
     "grouping sets": ("group", 1), "having": ("having", 3), "having subquery": ("having", 1),
     "distinct": ("distinct", 3), "distinct on": ("distinct", 1),

@@ -36,6 +36,8 @@ class RelationalGenerator(Joins):
             return f"{c.sql} IS {rng.choice(['', 'NOT '])}DISTINCT FROM {self.constant(c.kind)}"
         if shape == 6 and c.kind == "text":
             return f"{c.sql} LIKE {rng.choice(['%', 'k%', '%1%', '_', 'k_', '%é%', 'a%'])!r}"
+        if shape == 8 and "host function" in self.weights:
+            return f"{self.host_text(columns)} COLLATE \"C\" {rng.choice(COMPARISONS)} 'k1'"
         if shape == 7 and same:
             return f"coalesce({c.sql}, {self.constant(c.kind)}) = {rng.choice(same).sql}"
         return f"{c.sql} {rng.choice(COMPARISONS)} {self.constant(c.kind)}"
@@ -50,6 +52,12 @@ class RelationalGenerator(Joins):
         divisor = rng.choice([f"({c.sql} - {rng.choice([3, 17, 39, 150, 1777])})",
                               f"nullif({c.sql}, 0)", f"({c.sql} + {d.sql} + 7)"])
         return f"{rng.choice([d.sql, '1000'])} / {divisor} {rng.choice(COMPARISONS)} 1"
+
+    def host_text(self, columns):
+        """A text of one or two columns that only PostgreSQL can compute."""
+        c, d = self.rng.choice(columns), self.rng.choice(columns)
+        return self.rng.choice([f"({c.sql}::text || {d.sql}::text)", f"reverse({c.sql}::text)",
+                                f"concat({c.sql}, '-', {d.sql})"])
 
     def correlated(self, scope, depth):
         """A block without items, with a condition on the rows outside, and the columns in it; None
@@ -193,6 +201,8 @@ class RelationalGenerator(Joins):
             return Col(f"({c.sql} + 1.5)", "numeric", c.most)
         if shape == 3:
             return Col(f"({self.simple(columns)})", "bool", MOST_ROWS)
+        if shape == 4 and "host function" in self.weights:
+            return Col(f"{self.host_text(columns)} COLLATE \"C\"", "text", MOST_ROWS, 'COLLATE "C"')
         return c
 
     def computed(self, c):
