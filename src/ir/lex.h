@@ -1,4 +1,4 @@
-/* Tokens of the IR's text form; used by ir/parse.c only. */
+/* Tokens of the IR's text form; used by ir/parse.h only. */
 #ifndef TQP_IR_LEX_H
 #define TQP_IR_LEX_H
 

@@ -3,231 +3,15 @@
  * on the way, columns by tqp_ir_check at the end.  Any input is safe: nesting is bounded and memory
  * is a small multiple of the text's length.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "ir/parse.h"
 
-#include "ir/lex.h"
-
-/* A definition that nodes further on may share. */
-typedef struct Definition {
-    uint32_t number;
-    const TqpNode *node;
-    const struct Definition *around;
-} Definition;
-
-typedef struct Parser {
-    TqpLexer lex;
-    int depth;
-    const Definition *definitions;
-} Parser;
-
-/* A growing array in the arena. */
-typedef struct List {
-    void *items;
-    uint32_t n, cap;
-} List;
-
-static TqpStatus parse_expr(Parser *p, const TqpExpr **out);
 static TqpStatus parse_node(Parser *p, const TqpNode **out);
-
-static TqpStatus no_memory(Parser *p) {
-    return tqp_error_set(p->lex.err, p->lex.arena->failed, "%s while parsing",
-                         tqp_status_name(p->lex.arena->failed));
-}
-
-static TqpStatus list_add(Parser *p, List *list, const void *item, size_t size) {
-    if (list->n == list->cap) {
-        uint32_t cap = list->cap ? 2 * list->cap : 4;
-        void *items = tqp_arena_alloc(p->lex.arena, cap * size);
-        if (items == NULL)
-            return no_memory(p);
-        if (list->n > 0)
-            memcpy(items, list->items, list->n * size);
-        list->items = items;
-        list->cap = cap;
-    }
-    memcpy((char *)list->items + list->n++ * size, item, size);
-    return TQP_OK;
-}
-
-static TqpStatus syntax(Parser *p, const char *want) {
-    const TqpToken *t = &p->lex.token;
-    const char *text = t->kind == TQP_TOKEN_OPEN     ? "("
-                       : t->kind == TQP_TOKEN_CLOSE  ? ")"
-                       : t->kind == TQP_TOKEN_END    ? "the end"
-                       : t->kind == TQP_TOKEN_STRING ? "a string"
-                                                     : NULL;
-    if (text == NULL)
-        return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: %.*s instead of %s", t->at,
-                             (int)(t->len < 40 ? t->len : 40), t->text, want);
-    return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: %s instead of %s", t->at, text,
-                         want);
-}
-
-/* A type rule refused: say where. */
-static TqpStatus misfit(Parser *p, size_t at, TqpStatus status, const TqpError *why) {
-    return tqp_error_set(p->lex.err, status, "at byte %zu: %.200s", at, why->message);
-}
-
-static bool at(const Parser *p, TqpTokenKind kind) {
-    return p->lex.token.kind == kind;
-}
-
-static bool at_word(const Parser *p, const char *word) {
-    return at(p, TQP_TOKEN_ATOM) && p->lex.token.len == strlen(word) &&
-           memcmp(p->lex.token.text, word, p->lex.token.len) == 0;
-}
-
-static TqpStatus next(Parser *p) {
-    return tqp_ir_lex(&p->lex);
-}
-
-static TqpStatus expect(Parser *p, TqpTokenKind kind, const char *want) {
-    return at(p, kind) ? next(p) : syntax(p, want);
-}
-
-/* The word, when it is there, is consumed. */
-static TqpStatus accept_word(Parser *p, const char *word, bool *found) {
-    *found = at_word(p, word);
-    return *found ? next(p) : TQP_OK;
-}
-
-static TqpStatus enter(Parser *p) {
-    if (++p->depth > 2 * TQP_IR_MAX_DEPTH)
-        return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: nested too deep",
-                             p->lex.token.at);
-    return expect(p, TQP_TOKEN_OPEN, "(");
-}
-
-static TqpStatus leave(Parser *p) {
-    p->depth--;
-    return expect(p, TQP_TOKEN_CLOSE, ")");
-}
-
-static TqpStatus parse_type(Parser *p, TqpType *type) {
-    if (!at(p, TQP_TOKEN_ATOM) || !tqp_type_parse(p->lex.token.text, p->lex.token.len, type))
-        return syntax(p, "a type");
-    return next(p);
-}
-
-static TqpStatus parse_index(Parser *p, uint32_t *index) {
-    TqpInt128 value;
-    if (!at(p, TQP_TOKEN_ATOM) || !tqp_int128_parse(p->lex.token.text, p->lex.token.len, &value) ||
-        value < 0 || value > INT32_MAX)
-        return syntax(p, "an index");
-    *index = (uint32_t)value;
-    return next(p);
-}
-
-static bool parse_float(const TqpToken *t, double *value) {
-    char buf[64], *end;
-    if (t->len == 0 || t->len >= sizeof(buf))
-        return false;
-    memcpy(buf, t->text, t->len);
-    buf[t->len] = 0;
-    *value = strtod(buf, &end);
-    return *end == 0;
-}
-
-/* The token as a literal of the type. */
-static bool literal(const TqpToken *t, TqpType type, TqpValue *value) {
-    if (t->kind == TQP_TOKEN_STRING) {
-        value->s = tqp_view(t->text, t->len);
-        return tqp_type_class(type.kind) == TQP_CLASS_TEXT;
-    }
-    if (t->len == 4 && memcmp(t->text, "null", 4) == 0) {
-        value->is_null = true;
-        return true;
-    }
-    switch (tqp_type_class(type.kind)) {
-    case TQP_CLASS_BOOL:
-        value->b = t->len == 4 && memcmp(t->text, "true", 4) == 0;
-        return value->b || (t->len == 5 && memcmp(t->text, "false", 5) == 0);
-    case TQP_CLASS_INT:
-        return tqp_int128_parse(t->text, t->len, &value->i);
-    case TQP_CLASS_FLOAT:
-        return parse_float(t, &value->f);
-    default:
-        return false;
-    }
-}
-
-static TqpStatus parse_const(Parser *p, const TqpExpr **out) {
-    TqpToken token = p->lex.token;
-    TqpType type;
-    TqpValue value = {0};
-    if (token.kind != TQP_TOKEN_ATOM && token.kind != TQP_TOKEN_STRING)
-        return syntax(p, "a literal");
-    TQP_TRY(next(p));
-    TQP_TRY(parse_type(p, &type));
-    if (!literal(&token, type, &value)) {
-        char name[32];
-        tqp_type_print(type, name);
-        return tqp_error_set(p->lex.err, TQP_INVALID, "at byte %zu: not a literal of %s", token.at,
-                             name);
-    }
-    *out = tqp_ir_const(p->lex.arena, type, &value);
-    return *out == NULL ? no_memory(p) : TQP_OK;
-}
-
-/* `where` is the operator's position, for messages. */
-static TqpStatus parse_call(Parser *p, TqpOp op, size_t where, const TqpExpr **out) {
-    List args = {0};
-    while (at(p, TQP_TOKEN_OPEN)) {
-        const TqpExpr *arg;
-        TQP_TRY(parse_expr(p, &arg));
-        TQP_TRY(list_add(p, &args, &arg, sizeof(arg)));
-    }
-    TqpType given = {0}, type;
-    bool has_type = at(p, TQP_TOKEN_ATOM);
-    if (has_type)
-        TQP_TRY(parse_type(p, &given));
-    else if (op == TQP_OP_CAST || op == TQP_OP_EXTRACT || op == TQP_OP_HOST || op == TQP_OP_NUM_DIV)
-        return syntax(p, "a type");
-    TqpError why = {0};
-    type = given;
-    TqpStatus status = tqp_ir_call_type(op, args.n, args.items, &type, &why);
-    if (status != TQP_OK)
-        return misfit(p, where, status, &why);
-    *out = tqp_ir_call(p->lex.arena, op, has_type ? given : type, args.n, args.items);
-    return *out == NULL ? no_memory(p) : TQP_OK;
-}
-
-static TqpStatus parse_body(Parser *p, TqpOp op, size_t where, const TqpExpr **out) {
-    uint32_t level = 0, index = 0;
-    TqpType type;
-    if (op == TQP_OP_CONST)
-        return parse_const(p, out);
-    if (op != TQP_OP_COL && op != TQP_OP_PARAM && op != TQP_OP_OUTER)
-        return parse_call(p, op, where, out);
-    if (op == TQP_OP_OUTER)
-        TQP_TRY(parse_index(p, &level));
-    TQP_TRY(parse_index(p, &index));
-    TQP_TRY(parse_type(p, &type));
-    *out = op == TQP_OP_COL     ? tqp_ir_col(p->lex.arena, index, type)
-           : op == TQP_OP_OUTER ? tqp_ir_outer(p->lex.arena, level, index, type)
-                                : tqp_ir_param(p->lex.arena, index, type);
-    return *out == NULL ? no_memory(p) : TQP_OK;
-}
-
-static TqpStatus parse_expr(Parser *p, const TqpExpr **out) {
-    TqpOp op;
-    TQP_TRY(enter(p));
-    if (!at(p, TQP_TOKEN_ATOM) || !tqp_ir_op_parse(p->lex.token.text, p->lex.token.len, &op))
-        return syntax(p, "an operator");
-    size_t where = p->lex.token.at;
-    TQP_TRY(next(p));
-    TQP_TRY(parse_body(p, op, where, out));
-    return leave(p);
-}
-
-/* ---- nodes ---- */
 
 static TqpStatus parse_exprs(Parser *p, List *list) {
     TQP_TRY(expect(p, TQP_TOKEN_OPEN, "a list of expressions"));
     while (!at(p, TQP_TOKEN_CLOSE)) {
         const TqpExpr *e;
-        TQP_TRY(parse_expr(p, &e));
+        TQP_TRY(tqp_ir_parse_expr(p, &e));
         TQP_TRY(list_add(p, list, &e, sizeof(e)));
     }
     return next(p);
@@ -310,7 +94,7 @@ static TqpStatus parse_any_join(Parser *p, bool dependent, const TqpNode **out) 
     if (!at(p, TQP_TOKEN_ATOM) || !tqp_ir_join_parse(p->lex.token.text, p->lex.token.len, &kind))
         return syntax(p, "a kind of join");
     TQP_TRY(next(p));
-    TQP_TRY(parse_expr(p, &pred));
+    TQP_TRY(tqp_ir_parse_expr(p, &pred));
     TQP_TRY(parse_node(p, &left));
     TQP_TRY(parse_node(p, &right));
     *out = tqp_ir_join(p->lex.arena, kind, dependent, left, right, pred);
@@ -336,7 +120,7 @@ static TqpStatus parse_append(Parser *p, const TqpNode **out) {
 static TqpStatus parse_filter(Parser *p, const TqpNode **out) {
     const TqpExpr *pred;
     const TqpNode *input;
-    TQP_TRY(parse_expr(p, &pred));
+    TQP_TRY(tqp_ir_parse_expr(p, &pred));
     TQP_TRY(parse_node(p, &input));
     *out = tqp_ir_filter(p->lex.arena, input, pred);
     return TQP_OK;
@@ -359,14 +143,14 @@ static TqpStatus parse_agg_inputs(Parser *p, TqpAgg *agg) {
         if (!at_word(&ahead, "where")) {
             if (agg->arg != NULL || agg->filter != NULL)
                 return syntax(p, "a type");
-            TQP_TRY(parse_expr(p, &agg->arg));
+            TQP_TRY(tqp_ir_parse_expr(p, &agg->arg));
             continue;
         }
         if (agg->filter != NULL)
             return syntax(p, "a type");
         *p = ahead;
         TQP_TRY(next(p));
-        TQP_TRY(parse_expr(p, &agg->filter));
+        TQP_TRY(tqp_ir_parse_expr(p, &agg->filter));
         TQP_TRY(expect(p, TQP_TOKEN_CLOSE, ")"));
     }
     return TQP_OK;
@@ -411,7 +195,7 @@ static TqpStatus parse_sort_key(Parser *p, TqpSortKey *key) {
     bool found;
     *key = (TqpSortKey){0};
     TQP_TRY(enter(p));
-    TQP_TRY(parse_expr(p, &key->expr));
+    TQP_TRY(tqp_ir_parse_expr(p, &key->expr));
     TQP_TRY(accept_word(p, "desc", &key->descending));
     if (!key->descending) {
         TQP_TRY(accept_word(p, "asc", &found));
@@ -465,7 +249,7 @@ static TqpStatus parse_limit(Parser *p, const TqpNode **out) {
         bool absent;
         TQP_TRY(accept_word(p, "_", &absent));
         if (!absent)
-            TQP_TRY(parse_expr(p, &bounds[i]));
+            TQP_TRY(tqp_ir_parse_expr(p, &bounds[i]));
     }
     TQP_TRY(parse_node(p, &input));
     *out = tqp_ir_limit(p->lex.arena, input, bounds[0], bounds[1]);
