@@ -123,3 +123,5 @@ SELECT tqp.explain('SELECT t || v, count(*) FROM q_all WHERE i4 > 0 AND left(v, 
 RESET tqp.isa;
 RESET tqp.threads;
 RESET tqp.force;
+-- of both sides of a join whose columns differ in type
+SELECT same('SELECT a.b, count(*), max(f.v) FROM q_all a JOIN (SELECT id, v, d, f8 FROM q_all WHERE id < 41) f ON a.id = f.id + 1 AND concat(a.t, f.v) > ''a'' GROUP BY a.b', false);

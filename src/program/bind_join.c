@@ -178,6 +178,7 @@ void tqp_bind_join(TqpBinder *b, const TqpNode *node, TqpBindOpen *o) {
         j.pred = tqp_bind_without_hosts(b, j.pred, o->noutputs, &nhosts, &hosts);
     if (b->status == TQP_OK)
         tqp_bind_join_inputs(b, &j);
+    o->types = node->types;
     for (uint32_t i = 0; i < nhosts && b->status == TQP_OK; i++)
         tqp_bind_filter_by(b, o, hosts[i]);
 }
