@@ -65,6 +65,22 @@ RESET tqp.force;
 SET ROLE q_reader;
 SELECT count(*) FROM q_few JOIN q_one USING (id); -- permission denied
 RESET ROLE;
+-- A function that tells what it sees must not meet rows that a policy or a barrier hides.
+CREATE FUNCTION q_tell(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS $$
+BEGIN
+    RAISE NOTICE 'saw %', $1;
+    RETURN true;
+END $$;
+SET tqp.force = on;
+SELECT id FROM q_barrier WHERE q_tell(secret) AND id < 4 ORDER BY 1;
+SET ROLE q_reader;
+SELECT g.id FROM q_guarded g JOIN q_few f USING (id) WHERE q_tell(g.secret) AND f.id < 5 ORDER BY 1;
+SELECT f.id, g.id FROM q_few f LEFT JOIN q_guarded g ON g.id = f.id AND q_tell(g.secret) WHERE f.id < 5 ORDER BY 1;
+SELECT f.id FROM q_few f WHERE EXISTS (SELECT 1 FROM q_guarded g WHERE g.id = f.id AND q_tell(g.secret)) AND f.id < 4;
+SELECT count(*) FROM q_guarded g JOIN q_few f USING (id) WHERE 1 / (g.id - 3) < 9; -- 3 is hidden: no error
+RESET ROLE;
+RESET tqp.force;
+DROP FUNCTION q_tell;
 REVOKE ALL ON q_guarded, q_few, q_all, q_barrier FROM q_reader;
 DROP ROLE q_reader;
 
