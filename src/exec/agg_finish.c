@@ -128,6 +128,8 @@ static void dense_key(const TqpSink *sink, uint32_t key, const uint32_t *groups,
     for (uint32_t k = 0; k < key; k++)
         stride *= dense[k].cardinality;
     uint8_t *valid = column->valid.data;
+    if (n == 0)
+        return; /* memory of no rows may be NULL */
     if (sink->nkeys == 1 && valid == NULL && column->slot.lane == TQP_LANE_U32) {
         memcpy(column->values.data, groups, n * sizeof(uint32_t));
         return;

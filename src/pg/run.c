@@ -136,15 +136,26 @@ static int threads(void) {
     return tqp_threads > 0 ? tqp_threads : tqp_cpu_count();
 }
 
-/* Spare memory of this session: while a program runs, and between programs. */
+/*
+ * Spare memory of this session, beside tqp.memory_limit: while a program runs, and between
+ * programs.
+ */
 #define SPARES_RUNNING ((Size)64 << 20)
 #define SPARES_IDLE    ((Size)16 << 20)
+
+static Size running_spares(void) {
+    return Min(SPARES_RUNNING, (Size)tqp_memory_limit_kb * 1024 / 8);
+}
+
+static Size idle_spares(void) {
+    return Min(SPARES_IDLE, (Size)tqp_memory_limit_kb * 1024 / 32);
+}
 
 static TqpSpares *spares(void) {
     static TqpSpares session;
     static bool made = false;
     if (!made)
-        tqp_spares_init(&session, SPARES_IDLE);
+        tqp_spares_init(&session, idle_spares());
     made = true;
     return &session;
 }
@@ -200,9 +211,9 @@ bool tqp_run_program(TqpScanState *s, const char **reason) {
         .host_arg = s,
         .instrument = s->css.ss.ps.instrument != NULL,
     };
-    tqp_spares_limit(run->broker.spares, SPARES_RUNNING);
+    tqp_spares_limit(run->broker.spares, running_spares());
     TqpStatus status = tqp_exec_run(&run->query, run->program, run->rels, run->npins, &run->result);
-    tqp_spares_limit(run->broker.spares, SPARES_IDLE);
+    tqp_spares_limit(run->broker.spares, idle_spares());
     run->run_ms = lap(&clock);
     if (status == TQP_OK)
         return true;
