@@ -35,7 +35,7 @@ FEATURES = {
 }
 # Of equal values any may stand in the result behind these.
 LOOSE = {"group by", "rollup", "cube", "grouping sets", "distinct", "distinct on", "union", "intersect",
-         "intersect all", "except", "except all", "limit", "aggregate"}
+         "intersect all", "except", "except all", "limit", "with ties", "aggregate"}
 SELECTED = ("item", "aggregate")
 
 
