@@ -84,3 +84,13 @@ SELECT same(late_orders('ok'));
 RESET tqp.memory_limit;
 DROP TABLE q_line, q_supp;
 DROP FUNCTION late_orders;
+
+-- only keys of relations that go late: no rows are no group
+CREATE TABLE q_group AS SELECT i % 1000 AS k, i AS m FROM generate_series(1, 20000) i;
+CREATE TABLE q_key AS SELECT i AS id, i * 3 AS k, i % 5 AS p FROM generate_series(1, 30) i;
+CREATE TABLE q_name (id int PRIMARY KEY, name text);
+INSERT INTO q_name SELECT i, 'n' || i FROM generate_series(0, 999) i;
+ANALYZE q_group, q_key, q_name;
+SELECT same('SELECT s.x, s.y, sum(g.m) FROM q_group g JOIN q_name n ON n.id = g.k, (SELECT max(id) AS x, min(p) AS y FROM q_key) s WHERE g.m % 1000 = g.k + 1 GROUP BY s.x, s.y');
+SELECT same('SELECT s.x, s.y, sum(g.m) FROM q_group g JOIN q_name n ON n.id = g.k, (SELECT max(id) AS x, min(p) AS y FROM q_key) s WHERE g.m % 1000 = g.k GROUP BY s.x, s.y');
+DROP TABLE q_group, q_key, q_name;

@@ -334,6 +334,8 @@ static const TqpNode *rebuild(Region *r, const TqpNode *agg, Tree *tree) {
     uint32_t *place = tqp_arena_zalloc(a, nkeys * sizeof(*place));
     if (at == NULL || place == NULL || !early_keys(r, agg, tree, &keys, at, place))
         return NULL;
+    if (keys.n == 0) /* a group of all rows would be there without any */
+        return agg;
     tree->node = early_groups(r, agg, tree, &keys);
     tree->at = at;
     for (uint32_t k = 0; k < r->norder && tree->node != NULL; k++)
