@@ -93,4 +93,8 @@ INSERT INTO q_name SELECT i, 'n' || i FROM generate_series(0, 999) i;
 ANALYZE q_group, q_key, q_name;
 SELECT same('SELECT s.x, s.y, sum(g.m) FROM q_group g JOIN q_name n ON n.id = g.k, (SELECT max(id) AS x, min(p) AS y FROM q_key) s WHERE g.m % 1000 = g.k + 1 GROUP BY s.x, s.y');
 SELECT same('SELECT s.x, s.y, sum(g.m) FROM q_group g JOIN q_name n ON n.id = g.k, (SELECT max(id) AS x, min(p) AS y FROM q_key) s WHERE g.m % 1000 = g.k GROUP BY s.x, s.y');
+-- each reference to what reads a row around it is a copy: a chain of them is not lowered without end
+SELECT same(format('SELECT l.id, (WITH c0 AS MATERIALIZED (SELECT n.id FROM q_name n WHERE n.id = l.k)%s SELECT count(*) FROM c%s) FROM q_key l',
+                   string_agg(format(', c%s AS MATERIALIZED (SELECT a.id FROM c%s a JOIN c%s b ON a.id = b.id)', i, i - 1, i - 1), '' ORDER BY i), max(i)))
+  FROM generate_series(1, 8) i;
 DROP TABLE q_group, q_key, q_name;

@@ -70,7 +70,8 @@ typedef struct TqpLowering {
     List *functions;    /* OIDs */
     List *hosts;        /* Node *: expressions for HostEval, see TqpPlan */
     List *shared; /* lower_with.c: WITH queries lowered once, each after those that it reads */
-    bool secure;  /* some rows are hidden from the user: only leakproof functions in HostEval */
+    uint32_t with_copies; /* lower_with.c: lowered anew, though there are several references */
+    bool secure; /* some rows are hidden from the user: only leakproof functions in HostEval */
     /* this level */
     Query *query;
     struct TqpLowering *outer; /* the level that Vars of varlevelsup 1 belong to, or NULL */

@@ -185,6 +185,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
                          .functions = l->functions,
                          .hosts = l->hosts,
                          .shared = l->shared,
+                         .with_copies = l->with_copies,
                          .secure = l->secure,
                          .ordered = l->passes_order,
                          .query = query,
@@ -198,6 +199,7 @@ bool tqp_lower_subquery(TqpLowering *l, TqpLowering *definer, Query *query, bool
     l->functions = inner.functions;
     l->hosts = inner.hosts;
     l->shared = inner.shared;
+    l->with_copies = inner.with_copies;
     l->secure |= inner.secure;
     return ok;
 }

@@ -7,6 +7,9 @@
 
 #include "pg/lower.h"
 
+/* Of queries with several references that read a row around them, in one statement. */
+enum { COPIES_MAX = 64 };
+
 typedef struct SharedQuery {
     const CommonTableExpr *cte;
     TqpSubquery sub;
@@ -60,6 +63,10 @@ static const TqpSubquery *add_shared(TqpLowering *l, const CommonTableExpr *cte,
 static bool lower_anew(TqpLowering *l, int rtindex, TqpLowering *definer,
                        const CommonTableExpr *cte, TqpSubquery *sub) {
     bool whole = is_materialised(cte);
+    if (cte->cterefcount > 1 && ++l->with_copies > COPIES_MAX) {
+        tqp_lower_fail(l, TQP_DECLINE_WITH_COPIES);
+        return false;
+    }
     Query *query = copyObject(castNode(Query, cte->ctequery));
     if (!tqp_lower_subquery(l, definer, query, false, whole ? TQP_NEED_ALL : TQP_NEED_USED,
                             l->used[rtindex], sub))
@@ -83,8 +90,10 @@ bool tqp_lower_cte(TqpLowering *l, int rtindex, const RangeTblEntry *rte, TqpLea
     if (shared == NULL) {
         if (!lower_anew(l, rtindex, definer, cte, &sub))
             return false;
-        if (several && tqp_opt_is_closed(l->arena, sub.node))
+        if (several && tqp_opt_is_closed(l->arena, sub.node)) {
             shared = add_shared(l, cte, &sub, &number);
+            l->with_copies--;
+        }
     }
     leaf->node = shared != NULL ? tqp_ir_shared(l->arena, number, shared->node) : sub.node;
     leaf->columns = tqp_lower_subquery_columns(rtindex, shared != NULL ? shared : &sub);
