@@ -174,6 +174,17 @@ RESET tqp.force;
 SELECT attname, format_type(atttypid, atttypmod), collname
   FROM pg_attribute LEFT JOIN pg_collation c ON c.oid = attcollation
  WHERE attrelid = 's_columns'::regclass AND attnum > 0 ORDER BY attnum;
+-- groups that no row of a join asks for meet their errors; those of averages are none
+CREATE TABLE s_group AS SELECT i % 1000 AS k, i AS m FROM generate_series(1, 20000) i;
+CREATE TABLE s_key AS SELECT i AS id, i * 3 AS k, i % 5 AS p FROM generate_series(1, 30) i;
+ANALYZE s_group, s_key;
+SELECT s_same('SELECT l.id, x.s FROM s_key l JOIN (SELECT k, max(10 / (k - 999)) AS s FROM s_group GROUP BY k) x ON x.k = l.k WHERE l.p = 1');
+SELECT s_same('SELECT l.id, x.s FROM s_key l JOIN (SELECT k, count(*) FILTER (WHERE 10 / (k - 999) > -5) AS s FROM s_group GROUP BY k) x ON x.k = l.k WHERE l.p = 1');
+SELECT s_same('SELECT l.id FROM s_key l JOIN (SELECT k, sum(m) AS s FROM s_group GROUP BY k HAVING 10 / (max(k) - 999) > -50) x ON x.k = l.k WHERE l.p = 1');
+SELECT s_same('SELECT l.id, x.s FROM s_key l LEFT JOIN (SELECT k, sum(10 / (k - 999)) AS s FROM s_group GROUP BY k) x ON x.k = l.k WHERE l.k < 10');
+SELECT s_same('SELECT l.id, x.s FROM s_key l JOIN (SELECT k, avg(m) AS s FROM s_group GROUP BY k HAVING avg(m) > 9000) x ON x.k = l.k WHERE l.k < 10');
+DROP TABLE s_group, s_key;
+
 -- functions keep their privileges and their messages
 CREATE ROLE regress_s_reader;
 GRANT SELECT ON s_number TO regress_s_reader;

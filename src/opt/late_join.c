@@ -87,44 +87,17 @@ static bool is_key(const TqpNode *agg, const TqpExpr *column) {
 
 /* ---- which relations go late ---- */
 
-/* Does the operator itself raise?  True as well when the arena failed. */
-static bool op_may_raise(TqpArena *a, const TqpExpr *e) {
-    TqpExpr copy = *e;
-    const TqpExpr **args = tqp_arena_alloc(a, e->nargs * sizeof(*args) + 1);
-    for (uint32_t i = 0; args != NULL && i < e->nargs; i++) {
-        bool constant = e->args[i]->op == TQP_OP_CONST;
-        args[i] = constant ? e->args[i] : tqp_ir_col(a, 0, e->args[i]->type);
-        if (args[i] == NULL)
-            return true;
-    }
-    copy.args = args;
-    return args == NULL || tqp_ir_expr_may_raise(&copy);
-}
-
-/* An error of PostgreSQL's; that our integers end, which replays, is no reason. */
-static bool may_raise(TqpArena *a, const TqpExpr *e) {
-    bool exact = e->type.kind == TQP_TYPE_NUM &&
-                 (e->op == TQP_OP_ADD || e->op == TQP_OP_SUB || e->op == TQP_OP_MUL);
-    if (!tqp_ir_expr_may_raise(e))
-        return false;
-    if (!exact && op_may_raise(a, e))
-        return true;
-    for (uint32_t i = 0; i < e->nargs; i++)
-        if (may_raise(a, e->args[i]))
-            return true;
-    return false;
-}
-
 static bool is_fit(TqpArena *a, const TqpNode *agg) {
     for (uint32_t i = 0; i < agg->aggregate.naggs; i++) {
         const TqpAgg *x = &agg->aggregate.aggs[i];
         bool is_float = x->arg != NULL && tqp_type_class(x->arg->type.kind) == TQP_CLASS_FLOAT;
-        if ((x->func == TQP_AGG_SUM && is_float) || (x->arg != NULL && may_raise(a, x->arg)) ||
-            (x->filter != NULL && may_raise(a, x->filter)))
+        if ((x->func == TQP_AGG_SUM && is_float) ||
+            (x->arg != NULL && tqp_opt_may_raise(a, x->arg)) ||
+            (x->filter != NULL && tqp_opt_may_raise(a, x->filter)))
             return false;
     }
     for (uint32_t i = 0; i < agg->aggregate.nkeys; i++)
-        if (may_raise(a, agg->aggregate.keys[i]))
+        if (tqp_opt_may_raise(a, agg->aggregate.keys[i]))
             return false;
     return agg->aggregate.nkeys > 1;
 }

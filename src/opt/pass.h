@@ -85,6 +85,18 @@ typedef enum TqpNullEffect { TQP_NULL_NULL, TQP_NULL_NOT_TRUE, TQP_NULL_NOT_FALS
 bool tqp_opt_null_effect(TqpArena *a, const TqpExpr *e, TqpNullEffect effect, uint32_t ncolumns,
                          uint64_t *columns);
 
+/*
+ * May e, or its operator alone, raise an error of PostgreSQL's?  That our integers end, which
+ * replays, is none.  True as well when the arena failed.  (opt/raise.c)
+ */
+bool tqp_opt_may_raise(TqpArena *a, const TqpExpr *e);
+bool tqp_opt_operator_may_raise(TqpArena *a, const TqpExpr *e);
+/*
+ * May a group, or a row of a filter, be the one that raises?  PostgreSQL, which does not know that
+ * the group matches nothing, meets that.  Projections are evaluated for rows that are read.
+ */
+bool tqp_opt_groups_may_raise(TqpArena *a, const TqpNode *n);
+
 /* Is a dependent join left?  (opt/outer.c) */
 bool tqp_opt_has_dependent(const TqpNode *node);
 

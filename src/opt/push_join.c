@@ -80,18 +80,24 @@ static bool split_pred(TqpArena *a, const TqpNode *node, const TqpExpr *e, Split
     return tqp_opt_list_add(a, &s->pred, e);
 }
 
-/* Is there a scalar subquery that may give two rows? */
-static bool has_single(TqpArena *a, const TqpNode *node) {
+/* Is there a scalar subquery that may give two rows, or are there groups that may raise? */
+static bool needs_all(TqpArena *a, const TqpNode *node) {
+    bool having = node->kind == TQP_NODE_FILTER && node->inputs[0]->kind == TQP_NODE_AGGREGATE;
+    if (tqp_opt_may_give_two(a, node))
+        return true;
+    if ((node->kind == TQP_NODE_AGGREGATE || having) && tqp_opt_groups_may_raise(a, node))
+        return true;
     for (uint32_t i = 0; i < node->ninputs; i++)
-        if (has_single(a, node->inputs[i]))
+        if (needs_all(a, node->inputs[i]))
             return true;
-    return tqp_opt_may_give_two(a, node);
+    return false;
 }
 
 /*
  * Conjuncts that follow from the predicate and from those above: an inner join's go to either side,
  * another's to the right, where they remove rows that could not match.  PostgreSQL does not derive
- * them, so they must not spare a scalar subquery a row for which it has two.
+ * them, so they must not spare a scalar subquery a row for which it has two, nor leave out a group
+ * that raises.
  */
 static bool add_derived(TqpArena *a, const TqpNode *node, const TqpExprList *pred,
                         const TqpExprList *above, Split *s) {
@@ -109,8 +115,8 @@ static bool add_derived(TqpArena *a, const TqpNode *node, const TqpExprList *pre
             return false;
     if (!tqp_opt_derive(a, nleft, &all, &derived))
         return false;
-    bool left = derived.n > 0 && inner && !has_single(a, node->inputs[0]);
-    bool right = derived.n > 0 && !node->join.dependent && !has_single(a, node->inputs[1]);
+    bool left = derived.n > 0 && inner && !needs_all(a, node->inputs[0]);
+    bool right = derived.n > 0 && !node->join.dependent && !needs_all(a, node->inputs[1]);
     for (uint32_t i = 0; i < derived.n; i++) {
         const TqpExpr *e = derived.items[i];
         unsigned sides = tqp_opt_sides(e, nleft);

@@ -5,7 +5,8 @@
  *   join l.k = a.k (.. filter(scan p) joined on p.k = l.k ..) (aggregate by k (x))
  *     the aggregate's input becomes  semi join x.k = p.k x (project p.k (filter (scan p)))
  *
- * Groups of other keys would find no match.  join_order then finds the semi join's place in x.
+ * Groups of other keys would find no match; where they could raise they stay.  join_order then
+ * finds the semi join's place in x.
  *
  * Where no scan tells but joins on the left leave few rows, these are computed once (WITH): they
  * are the left side, and their keys restrict the right one.
@@ -162,10 +163,14 @@ static const TqpNode *over(TqpArena *a, const TqpNode *n, const TqpNode *input) 
     return tqp_opt_with_input(a, n, input);
 }
 
-/* The same node, its groups restricted to the values of a column; itself where that does not pay.
+/*
+ * The same node, its groups restricted to the values of a column; itself where that does not pay,
+ * or would spare a row an error.
  */
 static const TqpNode *restricted(const Domain *d, const TqpNode *n, uint32_t column) {
     TqpArena *a = d->ctx->arena;
+    if (n->ninputs == 1 && tqp_opt_groups_may_raise(a, n))
+        return n;
     if (n->kind == TQP_NODE_FILTER) {
         const TqpNode *input = restricted(d, n->inputs[0], column);
         return over(a, n, input);
