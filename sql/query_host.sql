@@ -110,6 +110,13 @@ SELECT nextval('q_calls') <= 781 AS few;
 DROP TABLE q_strings;
 DROP FUNCTION host_counts(text);
 DROP SEQUENCE q_calls;
+-- in part, where PostgreSQL would make machine code of the rest
+SET jit_above_cost = 0;
+CREATE TEMP TABLE q_written (k int, n bigint);
+INSERT INTO q_written SELECT k, count(*) FROM q_all WHERE concat(t, v) > 'a' AND i8 > length(current_setting('work_mem')) GROUP BY k;
+SELECT count(*) > 0 FROM q_written;
+DROP TABLE q_written;
+RESET jit_above_cost;
 -- a cancel inside of a function ends the query
 CREATE FUNCTION host_slow(text, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN 1; END';
 SET statement_timeout = '100ms';

@@ -104,15 +104,27 @@ static void replay(TqpScanState *s) {
     PG_END_TRY();
 }
 
+/*
+ * Expressions that run in subtransactions get no machine code: it would be theirs, and go with the
+ * first while the statement still knows it.  An error ends the statement, flags and all.
+ */
+static bool run(TqpScanState *s, const char **reason) {
+    int *jit_flags = &s->css.ss.ps.state->es_jit_flags, before = *jit_flags;
+    *jit_flags = 0;
+    bool done = tqp_run_program(s, reason);
+    if (done && s->plan.tail.targets != NIL)
+        done = tqp_host_tail(s, reason);
+    else if (done)
+        s->reader = tqp_result_reader(&s->run.result, s->plan.columns);
+    *jit_flags = before;
+    return done;
+}
+
 static void execute(TqpScanState *s) {
     EState *estate = s->css.ss.ps.state;
     const char *reason = NULL;
     MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-    bool done = tqp_run_program(s, &reason);
-    if (done && s->plan.tail.targets != NIL)
-        done = tqp_host_tail(s, &reason);
-    else if (done)
-        s->reader = tqp_result_reader(&s->run.result, s->plan.columns);
+    bool done = run(s, &reason);
     if (!done) {
         CHECK_FOR_INTERRUPTS();
         s->replay_reason = reason != NULL ? reason : "unknown";
