@@ -72,6 +72,11 @@ DROP TABLE q_ranks;
 SELECT same('SELECT k, unnest(ARRAY[1, 1, 3]) AS u, count(*) FROM q_all GROUP BY 1, 2');
 SELECT same('SELECT k, generate_series(1, 2) AS g, count(*) FROM q_all GROUP BY CUBE (1, g)');
 SELECT same('SELECT id, sum(id) OVER (ORDER BY id ROWS (SELECT min(k) + 1 FROM q_few) PRECEDING) FROM q_all WHERE id < 100');
+-- a constant key of grouping sets is NULL where its target names it, and only there
+SELECT same('SELECT 5 AS y, k, count(*), random() < 0 FROM q_all GROUP BY ROLLUP (y, k)', false);
+SELECT same('SELECT 1 + 1 AS y, (1 + 1) * 2, ''q''::text AS z, length(''q''::text), rank() OVER (ORDER BY count(*)) FROM q_all GROUP BY CUBE (y, z)', false);
+SELECT same('SELECT 5 AS y, 5 AS z, k, random() < 0 FROM q_all GROUP BY ROLLUP (y), k ORDER BY k LIMIT 50', false);
+SELECT y IS NULL, n FROM (SELECT 5 AS y, count(*) AS n FROM q_all GROUP BY ROLLUP (y)) s, (SELECT random() < 0 AS r) r ORDER BY 1;
 -- prepared
 PREPARE q_halves(int, bigint) AS SELECT k, count(*), lag(k) OVER (ORDER BY k) FROM q_all WHERE id > $1 GROUP BY k ORDER BY k LIMIT $2;
 SET plan_cache_mode = force_generic_plan;

@@ -36,6 +36,14 @@ const TqpParts *tqp_part_offer(TqpParts *parts) {
     return outer;
 }
 
+/* Grouping sets make a constant key NULL: the node must read it from the row, not know it. */
+static Expr *read_from_row(Expr *expr) {
+    return IsA(expr, Const)
+               ? (Expr *)makeRelabelType(expr, exprType((Node *)expr), exprTypmod((Node *)expr),
+                                         exprCollation((Node *)expr), COERCE_IMPLICIT_CAST)
+               : expr;
+}
+
 static Plan *plan_part(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist,
                        List *clauses, List *custom_plans) {
     CustomScan *scan = makeNode(CustomScan);
@@ -44,6 +52,7 @@ static Plan *plan_part(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Lis
     forboth(lc, tlist, labels, root->processed_tlist) {
         TargetEntry *target = flatCopyTargetEntry(lfirst(lc));
         Node *expr = (Node *)target->expr;
+        target->expr = read_from_row(target->expr);
         if (!((TargetEntry *)lfirst(labels))->resjunk)
             scan->custom_scan_tlist = lappend(scan->custom_scan_tlist, flatCopyTargetEntry(target));
         else /* a sort key, which the engine keeps to itself */

@@ -45,6 +45,23 @@ static TargetEntry *find_target(const Query *inner, const Node *expr) {
     return NULL;
 }
 
+static TargetEntry *find_key(const Query *inner, Index ref) {
+    ListCell *lc;
+    if (ref != 0)
+        foreach (lc, inner->targetList)
+            if (((TargetEntry *)lfirst(lc))->ressortgroupref == ref)
+                return lfirst(lc);
+    return NULL;
+}
+
+/*
+ * Grouping sets make a constant key NULL where the target names the key, and no equal constant
+ * elsewhere; PostgreSQL has computed them before it looks.
+ */
+static bool is_constant(const Node *expr) {
+    return IsA(eval_const_expressions(NULL, copyObject((Node *)expr)), Const);
+}
+
 /* The inner's column of an expression, from where the walk stands. */
 static Node *column(const Split *s, const TargetEntry *target) {
     const Node *expr = (Node *)target->expr;
@@ -77,9 +94,9 @@ static Node *above(Node *node, void *context) {
     Split *s = context;
     if (node == NULL)
         return NULL;
-    if (s->grouped && s->depth == 0 && !IsA(node, Const)) { /* a key stands for its expression */
+    if (s->grouped && s->depth == 0) { /* a key stands for its expression */
         const TargetEntry *key = find_target(s->inner, node);
-        if (key != NULL)
+        if (key != NULL && !is_constant(node))
             return column(s, key);
     }
     if (is_of_level(node, s->depth, s->grouped))
@@ -93,14 +110,23 @@ static Node *above(Node *node, void *context) {
 }
 
 /* Below a limit that is the inner's the targets are evaluated as well, but for volatile ones. */
+static Node *above_target(Split *s, const TargetEntry *target, bool evaluated) {
+    Node *expr = (Node *)target->expr;
+    const TargetEntry *key = find_key(s->inner, target->ressortgroupref);
+    if (key != NULL)
+        return column(s, key);
+    if (!evaluated || contain_volatile_functions(expr) || checkExprHasSubLink(expr) ||
+        is_constant(expr))
+        return above(expr, s);
+    return pull(s, expr);
+}
+
 static List *above_targets(Split *s, List *targets, bool evaluated) {
     List *result = NIL;
     ListCell *lc;
     foreach (lc, targets) {
         TargetEntry *target = flatCopyTargetEntry(lfirst(lc));
-        Node *expr = (Node *)target->expr;
-        bool whole = evaluated && !contain_volatile_functions(expr) && !checkExprHasSubLink(expr);
-        target->expr = (Expr *)(whole ? pull(s, expr) : above(expr, s));
+        target->expr = (Expr *)above_target(s, target, evaluated);
         result = lappend(result, target);
     }
     return result;
@@ -110,21 +136,13 @@ static bool is_grouped(const Query *q) {
     return q->hasAggs || q->groupClause != NIL || q->groupingSets != NIL || q->havingQual != NULL;
 }
 
-static bool has_key(const Query *inner, Index ref) {
-    ListCell *lc;
-    foreach (lc, inner->targetList)
-        if (((TargetEntry *)lfirst(lc))->ressortgroupref == ref)
-            return true;
-    return false;
-}
-
 /* The clauses' expressions become the inner's first columns. */
 static void take_keys(const Query *q, Query *inner, List *clauses) {
     ListCell *lc;
     foreach (lc, clauses) {
         Index ref = ((SortGroupClause *)lfirst(lc))->tleSortGroupRef;
         Node *expr = get_sortgroupclause_expr(lfirst(lc), q->targetList);
-        if (!has_key(inner, ref))
+        if (find_key(inner, ref) == NULL)
             add_target(inner, copyObject(expr))->ressortgroupref = ref;
     }
 }
