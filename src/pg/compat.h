@@ -94,6 +94,16 @@ static inline Node *tqp_compat_flatten_joins(Query *query, Node *node) {
 #endif
 }
 
+/* The rights that a range table needs go with it; PostgreSQL 16 keeps them beside it. */
+static inline void tqp_compat_move_range_table(Query *from, Query *to) {
+    to->rtable = from->rtable;
+    from->rtable = NIL;
+#if PG_VERSION_NUM >= 160000
+    to->rteperminfos = from->rteperminfos;
+    from->rteperminfos = NIL;
+#endif
+}
+
 /* Columns of the entry for GROUP BY, which PostgreSQL 18 adds, become what they stand for. */
 static inline void tqp_compat_flatten_groups(Query *query) {
 #if PG_VERSION_NUM >= 180000

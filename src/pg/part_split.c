@@ -15,6 +15,7 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
+#include "pg/compat.h"
 #include "pg/parts.h"
 
 typedef struct Split {
@@ -180,7 +181,7 @@ static void take_order(Query *q, Query *inner) {
     q->limitOption = LIMIT_OPTION_COUNT;
 }
 
-static Query *make_inner(const Query *q) {
+static Query *make_inner(Query *q) {
     Query *inner = makeNode(Query);
     inner->commandType = CMD_SELECT;
     inner->querySource = q->querySource;
@@ -190,7 +191,7 @@ static Query *make_inner(const Query *q) {
     inner->hasRecursive = q->hasRecursive;
     inner->hasSubLinks = q->hasSubLinks;
     inner->hasRowSecurity = q->hasRowSecurity;
-    inner->rtable = q->rtable;
+    tqp_compat_move_range_table(q, inner);
     inner->jointree = q->jointree;
     inner->constraintDeps = q->constraintDeps;
     return inner;
