@@ -32,7 +32,10 @@ static TqpStatus agg_begin(TqpRun *run) {
     if (agg->states == NULL)
         return tqp_exec_arena_status(&run->arena);
     TQP_TRY(tqp_distinct_begin(&agg->distinct, run, &agg->plan, agg->ngroups));
-    agg->by_runs = bytes >= RUNS_BYTES_MIN && agg->distinct == NULL;
+    /* Few groups with very many accumulators have numbers of one byte. */
+    agg->by_runs = bytes >= RUNS_BYTES_MIN && agg->distinct == NULL &&
+                   sink->grouping == TQP_GROUP_DENSE &&
+                   run->pipeline->reg_lanes[sink->group] == TQP_LANE_U32;
     return TQP_OK;
 }
 

@@ -250,7 +250,40 @@ static void check_pattern(const char *what, Pattern pattern) {
     tqp_arena_free(&t.arena);
 }
 
+static void bytes(uint32_t *g) {
+    for (uint32_t i = 0; i < ROWS; i++)
+        g[i] = i % 250;
+}
+
+/* So many sums that their arrays are large although group numbers are bytes. */
+static void check_many_sums(void) {
+    Table t;
+    Lines expected = {0}, got = {0};
+    TqpString text = {0};
+    table_make(&t, bytes);
+    t.rel.ngroups = 1;
+    t.rel.groups[0].nrows = t.rel.groups[0].live_rows = 60;
+    for (int c = 0; c < 4; c++)
+        t.rel.groups[0].tensors[c].nrows = 60;
+    t.rel.groups[0].tensors[0].max = 249;
+    tqp_string_printf(&text, "(project ((col 0 i32) (col 1 i64) (col 300 i64)) "
+                             "(aggregate ((col 0 i32)) (");
+    for (int k = 0; k < 300; k++)
+        tqp_string_printf(&text, "(sum (col 1 i32) (where (gt (col 1 i32) (const %d i32)))) ",
+                          200 * k);
+    tqp_string_printf(&text, ") " SCAN "))");
+    run(text.data, &t, tqp_backend_cpu(TQP_ISA_SCALAR), 1, 1, &expected);
+    run(text.data, &t, tqp_backend_cpu(TQP_ISA_SCALAR), 2, 0, &got);
+    CHECK_INT(expected.n, 60);
+    CHECK(lines_equal(&got, &expected));
+    lines_free(&got);
+    lines_free(&expected);
+    tqp_string_free(&text);
+    tqp_arena_free(&t.arena);
+}
+
 int main(void) {
+    check_many_sums();
     check_pattern("rising", rising);
     check_pattern("unique", unique);
     check_pattern("strays", strays);
