@@ -1,4 +1,4 @@
-/* Arena: a list of malloc'ed blocks, each charged to the broker as a whole. */
+/* Arena: a list of blocks, each charged to the broker as a whole. */
 #include "base/spares.h"
 
 #include <stdarg.h>
@@ -39,8 +39,8 @@ static TqpArenaBlock *add_block(TqpArena *arena, size_t need) {
     size_t found = size;
     TqpArenaBlock *block = spares != NULL ? tqp_spares_take(spares, &found) : NULL;
     if (block == NULL) {
-        found = size;
-        block = malloc(size);
+        found = (size + 63) / 64 * 64;
+        block = aligned_alloc(64, found); /* may be a buffer's one day */
     }
     if (block == NULL) {
         if (arena->broker != NULL)

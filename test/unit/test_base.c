@@ -77,6 +77,21 @@ static void test_spares(void) {
     CHECK_INT(broker.used, 0);
     CHECK(spares.total > 0);
     tqp_spares_limit(&spares, 0);
+    tqp_spares_limit(&spares, 3 << 20);
+    TqpArena arenas[16]; /* an arena's memory, too */
+    for (int i = 0; i < 16; i++) {
+        tqp_arena_init(&arenas[i], &broker);
+        CHECK(tqp_arena_alloc(&arenas[i], 20016 + 16 * (size_t)i) != NULL);
+    }
+    for (int i = 0; i < 16; i++)
+        tqp_arena_free(&arenas[i]);
+    for (int i = 0; i < 16; i++) {
+        CHECK_INT(tqp_buffer_alloc(&a, &broker, 17000), TQP_OK);
+        CHECK(((uintptr_t)a.data & 63) == 0);
+        free(a.base);
+        tqp_broker_release(&broker, 17000);
+    }
+    tqp_spares_limit(&spares, 0);
     CHECK_INT(spares.total, 0);
     CHECK_INT(tqp_buffer_alloc(&a, &broker, 1 << 20), TQP_OK);
     tqp_buffer_free(&a);
