@@ -102,6 +102,10 @@ static inline void tqp_compat_move_range_table(Query *from, Query *to) {
     to->rteperminfos = from->rteperminfos;
     from->rteperminfos = NIL;
 #endif
+#if PG_VERSION_NUM >= 180000
+    to->hasGroupRTE = from->hasGroupRTE;
+    from->hasGroupRTE = false;
+#endif
 }
 
 /* Columns of the entry for GROUP BY, which PostgreSQL 18 adds, become what they stand for. */

@@ -254,6 +254,7 @@ Query *tqp_part_split(Query *q, bool groups, bool order) {
     if (!may_split(q) || (groups ? !is_grouped(q) : !order && tqp_part_is_scan(q)) ||
         (order && (!may_take_order(q) || (!groups && is_grouped(q)))))
         return NULL;
+    tqp_compat_flatten_groups(q);
     s.inner = make_inner(q);
     if (groups)
         take_groups(q, s.inner);

@@ -185,8 +185,12 @@ static bool has_large_query(const Query *q) {
                               has_large_sublink(q->havingQual, NULL));
 }
 
+/* What is switched off and used all the same costs disable_cost; only then is that no work. */
 double tqp_planner_work(double total_cost) {
-    return fmod(total_cost, disable_cost);
+    bool all = enable_seqscan && enable_indexscan && enable_bitmapscan && enable_tidscan &&
+               enable_sort && enable_hashagg && enable_nestloop && enable_mergejoin &&
+               enable_hashjoin && enable_gathermerge;
+    return all || total_cost < disable_cost ? total_cost : fmod(total_cost, disable_cost);
 }
 
 bool tqp_planner_costly(double total_cost) {
