@@ -333,7 +333,7 @@ static TqpStatus order_pieces(Finish *f) {
         return tqp_exec_arena_status(&f->run->arena);
     memcpy(sorted, f->pieces, bytes);
     qsort(sorted, f->npieces, sizeof(Piece), piece_order);
-    f->apart = true;
+    f->apart = !f->run->ordered;
     for (uint32_t k = 1; k < f->npieces && f->apart; k++) {
         const Piece *before = &sorted[k - 1];
         f->apart =

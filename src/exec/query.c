@@ -67,6 +67,14 @@ static bool is_fetched(const TqpProgram *program, uint32_t build) {
     return false;
 }
 
+/* Float sums of a later pipeline depend on the order of what it reads. */
+static bool is_ordered(const TqpProgram *program, uint32_t pipeline) {
+    for (uint32_t p = pipeline + 1; p < program->npipelines; p++)
+        if (program->pipelines[p].sink.fixed_order)
+            return true;
+    return false;
+}
+
 static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32_t p,
                               const TqpRelation *const *rels, uint32_t nrels, Made *made) {
     TqpArena arena;
@@ -77,6 +85,7 @@ static TqpStatus run_pipeline(TqpQuery *query, const TqpProgram *program, uint32
                   .nbuilds = p,
                   .build = &made->builds[p],
                   .fetched = is_fetched(program, p),
+                  .ordered = is_ordered(program, p),
                   .stats = &query->stats[p]};
     tqp_arena_init(&arena, query->broker);
     TqpStatus status =

@@ -50,6 +50,7 @@ typedef struct TqpRun {
     const TqpBuild *builds; /* of the pipelines before this one */
     uint32_t nbuilds;
     TqpBuild *build; /* what a COLLECT sink with a map makes */
+    bool ordered;    /* a later pipeline adds floats: rows of a result in an order of no chance */
     bool fetched;    /* columns of it are: else rows of one key are as good as each other */
     const TqpSinkOps *ops;
     void *sink; /* owned by ops, in the arena */
