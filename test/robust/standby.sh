@@ -122,9 +122,10 @@ as_owner "$bindir/pg_ctl" -D "$standby/data" -w -s promote
 is "promoted" "$(on_standby "SELECT pg_is_in_recovery()")" f
 is "right after the promotion" "$(on_standby "SET tqp.force = on" "$query")" "$before"
 same "right after the promotion, off and on"
-is "the cache of before the promotion still holds" "$(on_standby "SET tqp.auto_load = off" \
-    "SET tqp.force = on" "EXPLAIN (ANALYZE) SELECT sum(a) FROM t" |
-    sed -n 's/.*rows from cache \([0-9]*\), from heap \([0-9]*\).*/\1 \2/p')" "$cached"
+held=$(on_standby "SET tqp.auto_load = off" "SET tqp.force = on" "EXPLAIN (ANALYZE) SELECT sum(a) FROM t" |
+    sed -n 's/.*rows from cache \([0-9]*\), from heap \([0-9]*\).*/\1 \2/p')
+# queries since may have cached more, where VACUUM had left blocks out
+is "the cache of before the promotion still holds" "$([ "${held% *}" -ge "${cached% *}" ] && echo yes)" yes
 on_standby "UPDATE t SET a = a + 1 WHERE k = 3" "VACUUM t" >/dev/null
 same "after writes on the new timeline"
 on_standby "SELECT tqp.load('t')" >/dev/null
