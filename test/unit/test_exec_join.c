@@ -136,16 +136,23 @@ static void test_pairs(const Side *left, const Side *right, const Keys *keys, ui
     build_free(&b);
 }
 
+/* A map of the right side, and the left side's pipeline up to its probe; the left rows' ids. */
+static TqpSlot open_left(Build *b, const Keys *keys, uint32_t domain, bool exists_only,
+                         int64_t limit, TqpSlot probe_keys[3]) {
+    build_side(b, 1, keys_map(keys, domain, exists_only));
+    TqpSlot id = side_load(b, SIDE_ID);
+    build_filter_le(b, id, limit);
+    for (uint32_t k = 0; k < keys->n; k++)
+        probe_keys[k] = side_load(b, keys->columns[k]);
+    return id;
+}
+
 /* ---- EXISTS ---- */
 
 static void test_exists(const Side *left, const Side *right, const Keys *keys, uint32_t domain,
                         bool exists_only, int64_t limit) {
     Build b = {0};
-    build_side(&b, 1, keys_map(keys, domain, exists_only));
-    TqpSlot id = side_load(&b, SIDE_ID), probe_keys[3];
-    build_filter_le(&b, id, limit);
-    for (uint32_t k = 0; k < keys->n; k++)
-        probe_keys[k] = side_load(&b, keys->columns[k]);
+    TqpSlot probe_keys[3], id = open_left(&b, keys, domain, exists_only, limit, probe_keys);
     TqpStep *probe =
         build_probe(&b, (TqpProbe){.kind = TQP_PROBE_EXISTS, .nkeys = keys->n, .keys = probe_keys});
     TqpSlot yes = {.type = {TQP_TYPE_BOOL, 0, 0}, .lane = TQP_LANE_MASK, .valid = TQP_NO_REG};
@@ -183,11 +190,7 @@ static void test_exists(const Side *left, const Side *right, const Keys *keys, u
 static void test_any(const Side *left, const Side *right, const Keys *keys, uint32_t domain,
                      int64_t limit) {
     Build b = {0};
-    build_side(&b, 1, keys_map(keys, domain, false));
-    TqpSlot id = side_load(&b, SIDE_ID), probe_keys[3];
-    build_filter_le(&b, id, limit);
-    for (uint32_t k = 0; k < keys->n; k++)
-        probe_keys[k] = side_load(&b, keys->columns[k]);
+    TqpSlot probe_keys[3], id = open_left(&b, keys, domain, false, limit, probe_keys);
     TqpSlot m = side_load(&b, SIDE_M);
     TqpStep *probe =
         build_probe(&b, (TqpProbe){.kind = TQP_PROBE_ANY, .nkeys = keys->n, .keys = probe_keys});
@@ -239,11 +242,7 @@ static void test_any(const Side *left, const Side *right, const Keys *keys, uint
 static void test_one(const Side *left, const Side *right, const Keys *keys, uint32_t domain,
                      TqpStepOp op, int64_t limit) {
     Build b = {0};
-    build_side(&b, 1, keys_map(keys, domain, false));
-    TqpSlot id = side_load(&b, SIDE_ID), probe_keys[3];
-    build_filter_le(&b, id, limit);
-    for (uint32_t k = 0; k < keys->n; k++)
-        probe_keys[k] = side_load(&b, keys->columns[k]);
+    TqpSlot probe_keys[3], id = open_left(&b, keys, domain, false, limit, probe_keys);
     TqpStep *probe = build_probe(
         &b,
         (TqpProbe){.kind = TQP_PROBE_ANY, .nkeys = keys->n, .keys = probe_keys, .single = true});
