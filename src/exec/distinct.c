@@ -86,7 +86,7 @@ static TqpStatus open_set(TqpDistinctSets *sets, Set *set, const TqpAccInfo *inf
     if (set->tables == NULL)
         return tqp_exec_arena_status(&run->arena);
     for (uint32_t s = 0; s < sets->nstates; s++)
-        tqp_key_table_init(&set->tables[s], &set->plan, run->query->broker, 0);
+        tqp_key_table_init(&set->tables[s], &set->plan, run->query->broker);
     return TQP_OK;
 }
 
@@ -343,7 +343,7 @@ static TqpStatus finish_hash(TqpDistinctSets *sets, const Set *set, TqpAccs *acc
     if (used == 1 && ids == NULL)
         return feed_table(sets, set, &set->tables[last], accs);
     TqpKeyTable all;
-    tqp_key_table_init(&all, &set->plan, sets->run->query->broker, 0);
+    tqp_key_table_init(&all, &set->plan, sets->run->query->broker);
     all.stop = &sets->run->leader;
     TqpStatus status = unite(sets, set, ids, &all, &sets->scratch[last]);
     if (status == TQP_OK)

@@ -45,8 +45,8 @@ void tqp_key_unpack(const TqpKeyPlan *plan, uint32_t k, const uint64_t *words, u
 
 /*
  * Open-addressing table from keys to numbers 0 .. nkeys-1 in order of insertion.  The position is
- * taken from the upper bits of the hash, so slots lie in hash order: growing and partitioning walk
- * memory in sequence.  With one word and no view the hash is a bijection and stands for the key.
+ * taken from the upper bits of the hash, multiplied, so growing walks memory in sequence.  With one
+ * word and no view the hash is a bijection and stands for the key.
  */
 typedef struct TqpKeySlot {
     uint64_t hash;
@@ -58,14 +58,15 @@ typedef struct TqpKeyTable {
     TqpBroker *broker;
     const TqpStop *stop; /* of who inserts; may be NULL */
     uint32_t nkeys;
-    uint32_t bits;   /* 2^bits slots; 0 = no memory yet */
-    uint32_t rotate; /* leading hash bits not to be used for the position */
+    uint32_t bits; /* 2^bits slots; 0 = no memory yet */
+    uint32_t nspreads;
+    uint64_t salt; /* odd; the hash is multiplied by it */
+    bool crowded;  /* a key lies far from its place */
     TqpBuffer slots;
     TqpBuffer keys; /* nkeys * nwords */
 } TqpKeyTable;
 
-void tqp_key_table_init(TqpKeyTable *table, const TqpKeyPlan *plan, TqpBroker *broker,
-                        uint32_t rotate);
+void tqp_key_table_init(TqpKeyTable *table, const TqpKeyPlan *plan, TqpBroker *broker);
 void tqp_key_table_free(TqpKeyTable *table);
 TqpStatus tqp_key_table_reserve(TqpKeyTable *table, uint64_t nkeys) TQP_NODISCARD;
 void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uint64_t *hashes);

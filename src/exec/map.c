@@ -114,7 +114,7 @@ static TqpStatus number_hash(TqpBuild *build, TqpRun *run) {
         slots[k] = keys[k]->slot;
     }
     TQP_TRY(tqp_build_key_plan(&build->plan, arena, map, slots));
-    tqp_key_table_init(&build->table, &build->plan, run->query->broker, 0);
+    tqp_key_table_init(&build->table, &build->plan, run->query->broker);
     build->table.stop = &run->leader;
     if (map->unique)
         TQP_TRY(tqp_key_table_reserve(&build->table, build->nrows));
