@@ -158,18 +158,25 @@ static TqpStatus spread(TqpKeyTable *table) {
     return rehash(table, table->bits);
 }
 
+void tqp_key_table_prefetch(const TqpKeyTable *table, uint64_t hash) {
+    if (table->nkeys > 0)
+        __builtin_prefetch((const TqpKeySlot *)table->slots.data + position(table, hash));
+}
+
+void tqp_key_table_prefetch_key(const TqpKeyTable *table, uint64_t hash) {
+    if (table->nkeys == 0)
+        return;
+    const TqpKeySlot *slot = (const TqpKeySlot *)table->slots.data + position(table, hash);
+    if (slot->number != 0)
+        __builtin_prefetch(tqp_key_at(table, slot->number - 1));
+}
+
 /* All slots that a batch is about to look at, then their keys: misses overlap. */
 static void prefetch_batch(const TqpKeyTable *table, const uint64_t *hashes, uint32_t n) {
-    const TqpKeySlot *slots = table->slots.data;
     for (uint32_t i = 0; i < n; i++)
-        __builtin_prefetch(&slots[position(table, hashes[i])]);
-    if (table->plan->nwords == 1)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        const TqpKeySlot *slot = &slots[position(table, hashes[i])];
-        if (slot->number != 0)
-            __builtin_prefetch(tqp_key_at(table, slot->number - 1));
-    }
+        tqp_key_table_prefetch(table, hashes[i]);
+    for (uint32_t i = 0; table->plan->nwords > 1 && i < n; i++)
+        tqp_key_table_prefetch_key(table, hashes[i]);
 }
 
 TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
@@ -181,9 +188,11 @@ TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const 
     return table->crowded ? spread(table) : TQP_OK;
 }
 
-static uint32_t find(const TqpKeyTable *table, const uint64_t *key, uint64_t hash) {
+uint32_t tqp_key_table_number(const TqpKeyTable *table, const uint64_t *key, uint64_t hash) {
     const TqpKeySlot *slots = table->slots.data;
     uint64_t mask = (UINT64_C(1) << table->bits) - 1;
+    if (table->nkeys == 0)
+        return 0;
     for (uint64_t at = position(table, hash); slots[at].number != 0; at = (at + 1) & mask)
         if (slots[at].hash == hash &&
             (table->plan->nwords == 1 ||
@@ -194,11 +203,8 @@ static uint32_t find(const TqpKeyTable *table, const uint64_t *key, uint64_t has
 
 void tqp_key_table_find(const TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
                         uint32_t n, uint32_t *numbers) {
-    if (table->nkeys == 0) {
-        memset(numbers, 0, n * sizeof(uint32_t));
-        return;
-    }
     prefetch_batch(table, hashes, n);
     for (uint32_t i = 0; i < n; i++)
-        numbers[i] = find(table, words + (size_t)i * table->plan->nwords, hashes[i]);
+        numbers[i] =
+            tqp_key_table_number(table, words + (size_t)i * table->plan->nwords, hashes[i]);
 }

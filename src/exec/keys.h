@@ -79,6 +79,11 @@ TqpStatus tqp_key_table_insert(TqpKeyTable *table, const uint64_t *words, const 
 void tqp_key_table_find(const TqpKeyTable *table, const uint64_t *words, const uint64_t *hashes,
                         uint32_t n, uint32_t *numbers);
 
+/* Of one key; the two fetch its slot, then what that points to, into the caches. */
+uint32_t tqp_key_table_number(const TqpKeyTable *table, const uint64_t *key, uint64_t hash);
+void tqp_key_table_prefetch(const TqpKeyTable *table, uint64_t hash);
+void tqp_key_table_prefetch_key(const TqpKeyTable *table, uint64_t hash);
+
 static inline const uint64_t *tqp_key_at(const TqpKeyTable *table, uint32_t number) {
     return (const uint64_t *)table->keys.data + (size_t)number * table->plan->nwords;
 }

@@ -1,7 +1,7 @@
 /*
  * The build side of a join: rows that a COLLECT sink materialised, and the map from keys to them.
  *
- * Every key has a number.  DENSE: how many lesser keys there are; HASH: order of insertion; `none`,
+ * Every key has a number.  DENSE: how many lesser keys there are; HASH: that of its parts; `none`,
  * the number of keys, is the number of one that the build lacks and has no row.  Rows of a number
  * are found in one of two ways:
  *
@@ -17,7 +17,7 @@
 #define TQP_EXEC_MAP_H
 
 #include "exec/column.h"
-#include "exec/keys.h"
+#include "exec/key_parts.h"
 
 struct TqpRun;
 
@@ -43,7 +43,7 @@ typedef struct TqpBuild {
     TqpBuffer bits;                /* DENSE: which places have a key */
     TqpBuffer before; /* DENSE, not exists_only: uint32_t keys before each word of it */
     TqpKeyPlan plan;  /* HASH */
-    TqpKeyTable table;
+    TqpKeyParts parts;
     TqpBuildFilter filter;
     TqpArena arena; /* descriptors */
 } TqpBuild;
@@ -74,6 +74,9 @@ TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *ma
 /* map_dense.c: all of a DENSE map. */
 TqpStatus tqp_build_dense(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
+/* map_hash.c: all of a HASH map. */
+TqpStatus tqp_build_hash(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
+
 /* map_filter.c: the filter of a HASH map, where one pays. */
 TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
@@ -83,5 +86,15 @@ TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
  */
 TqpStatus tqp_build_list(TqpBuild *build, struct TqpRun *run, const uint32_t *numbers,
                          uint32_t included) TQP_NODISCARD;
+/* Rows in parts: those of part p at [begins[p], begins[p + 1]), rising; its numbers from firsts[p].
+ */
+typedef struct TqpRowParts {
+    uint32_t nparts;
+    const uint32_t *begins, *firsts; /* nparts + 1 */
+    const uint32_t *numbers;         /* less firsts[p] */
+    const uint32_t *rows;
+} TqpRowParts;
+TqpStatus tqp_build_list_parts(TqpBuild *build, struct TqpRun *run,
+                               const TqpRowParts *parts) TQP_NODISCARD;
 
 #endif

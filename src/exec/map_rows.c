@@ -1,8 +1,9 @@
 /*
  * Keys with several rows: from the numbers of a build's rows to starts and list.
  *
- * Rows are dealt out, in their order, to partitions of the numbers, so that a worker counts and
- * places those of a partition within the caches.  Of few rows there is one partition.
+ * Rows are dealt out, in their order, to parts of the numbers, so that a worker counts and places
+ * those of a part within the caches.  Of few rows there is one part; those of a HASH map are in
+ * parts already.
  */
 #include <string.h>
 
@@ -18,11 +19,11 @@
 typedef struct Listing {
     TqpBuild *build;
     const uint32_t *numbers; /* of all rows; none or more: in no map */
-    uint32_t shift;          /* partition: number >> shift */
+    uint32_t shift;          /* part: number >> shift */
     uint32_t nparts;
-    uint32_t *offsets;                 /* [slice][nparts]: rows, then where they go */
-    uint32_t *begins;                  /* nparts + 1: rows of a partition */
-    TqpBuffer part_numbers, part_rows; /* absent: one partition of all rows */
+    uint32_t *offsets;         /* [slice][nparts]: rows, then where they go */
+    uint32_t *begins, *firsts; /* nparts + 1: rows, numbers of a part */
+    TqpBuffer part_numbers, part_rows;
 } Listing;
 
 static TqpStatus count_slice(void *arg, const TqpStop *stop, uint64_t from, uint64_t to) {
@@ -44,7 +45,7 @@ static TqpStatus deal_slice(void *arg, const TqpStop *stop, uint64_t from, uint6
         if (job->numbers[i] >= none)
             continue;
         uint32_t at = offsets[job->numbers[i] >> job->shift]++;
-        numbers[at] = job->numbers[i];
+        numbers[at] = job->numbers[i] & ((1u << job->shift) - 1);
         rows[at] = (uint32_t)i;
     }
     return TQP_OK;
@@ -58,62 +59,95 @@ static uint64_t slice_end(uint64_t at, uint64_t n) {
 typedef struct Part {
     const uint32_t *numbers, *rows;
     uint64_t n;
-    uint32_t from, to; /* numbers */
+    uint32_t nnumbers; /* those of nnumbers and more are in no map */
     uint32_t begin;    /* place in the list */
     uint32_t *counts;  /* of number k at [k], then all up to it */
 } Part;
 
-static TqpStatus count_part(const Listing *job, const Part *part, const TqpStop *stop) {
-    uint32_t *counts = part->counts, none = job->build->none, sum = part->begin;
+static TqpStatus count_part(const Part *part, const TqpStop *stop) {
+    uint32_t *counts = part->counts, nnumbers = part->nnumbers, sum = part->begin;
     for (uint64_t at = 0; at < part->n; at = slice_end(at, part->n)) {
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
         for (uint64_t i = at, end = slice_end(at, part->n); i < end; i++)
-            if (part->numbers[i] < none)
+            if (part->numbers[i] < nnumbers)
                 counts[part->numbers[i]]++;
     }
-    for (uint64_t at = part->from; at < part->to; at = slice_end(at, part->to)) {
+    for (uint64_t at = 0; at < nnumbers; at = slice_end(at, nnumbers)) {
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
-        for (uint64_t k = at, end = slice_end(at, part->to); k < end; k++)
+        for (uint64_t k = at, end = slice_end(at, nnumbers); k < end; k++)
             counts[k] = sum += counts[k];
     }
     return TQP_OK;
 }
 
 /*
- * Now starts[k] is where number k ends.  Rows are taken from the last: each goes to the end of its
+ * Now counts[k] is where number k ends.  Rows are taken from the last: each goes to the end of its
  * number and moves the end down.
  */
-static TqpStatus list_part(const Listing *job, const Part *part, const TqpStop *stop) {
-    uint32_t *starts = job->build->starts.data, *list = job->build->list.data;
-    uint32_t none = job->build->none;
+static TqpStatus list_part(const Part *part, uint32_t *list, const TqpStop *stop) {
+    uint32_t *starts = part->counts, nnumbers = part->nnumbers;
     for (uint64_t end = part->n; end > 0;) {
         uint64_t from = (end - 1) / SLICE_ROWS * SLICE_ROWS;
         if (tqp_stop_asked(stop))
             return TQP_CANCELLED;
         for (uint64_t i = end; i-- > from;)
-            if (part->numbers[i] < none)
+            if (part->numbers[i] < nnumbers)
                 list[--starts[part->numbers[i]]] = part->rows != NULL ? part->rows[i] : (uint32_t)i;
         end = from;
     }
     return TQP_OK;
 }
 
+typedef struct Placing {
+    TqpBuild *build;
+    const TqpRowParts *parts;
+} Placing;
+
+/* Without a list, each number's end goes where the next one's start is. */
 static TqpStatus place_part(void *arg, const TqpStop *stop, uint64_t p, uint64_t end) {
     (void)end;
-    const Listing *job = arg;
-    uint64_t last = (p + 1) << job->shift, none = job->build->none;
-    uint32_t from = job->begins[p];
-    const Part part = {.numbers = (const uint32_t *)job->part_numbers.data + from,
-                       .rows = (const uint32_t *)job->part_rows.data + from,
-                       .n = job->begins[p + 1] - from,
-                       .from = (uint32_t)(p << job->shift),
-                       .to = (uint32_t)(last < none ? last : none),
+    const Placing *job = arg;
+    const TqpRowParts *parts = job->parts;
+    uint32_t from = parts->begins[p], first = parts->firsts[p];
+    uint32_t *list = job->build->list.data, *starts = job->build->starts.data;
+    const Part part = {.numbers = parts->numbers + from,
+                       .rows = parts->rows + from,
+                       .n = parts->begins[p + 1] - from,
+                       .nnumbers = parts->firsts[p + 1] - first,
                        .begin = from,
-                       .counts = job->build->starts.data};
-    TQP_TRY(count_part(job, &part, stop));
-    return list_part(job, &part, stop);
+                       .counts = starts + first + (list == NULL)};
+    TQP_TRY(count_part(&part, stop));
+    return list != NULL ? list_part(&part, list, stop) : TQP_OK;
+}
+
+/* Cleared starts, and room for the list where any column is fetched: else any row of a key will do.
+ */
+static TqpStatus open_list(TqpBuild *build, TqpRun *run, uint32_t included) {
+    TqpBroker *broker = run->query->broker;
+    size_t bytes = ((size_t)build->none + 2) * sizeof(uint32_t);
+    TQP_TRY(tqp_buffer_alloc(&build->starts, broker, bytes));
+    TQP_TRY(tqp_memory_clear(build->starts.data, bytes, &run->leader));
+    uint32_t *starts = build->starts.data;
+    starts[build->none + 1] = included;
+    if (!run->fetched)
+        return TQP_OK;
+    starts[build->none] = included;
+    TQP_TRY(tqp_buffer_alloc(&build->list, broker, ((size_t)included + 1) * sizeof(uint32_t)));
+    ((uint32_t *)build->list.data)[included] = build->nrows;
+    return TQP_OK;
+}
+
+static TqpStatus place_parts(TqpBuild *build, TqpRun *run, const TqpRowParts *parts) {
+    Placing job = {build, parts};
+    int workers = tqp_slices_workers(run, build->nrows, ROWS_PER_WORKER);
+    return tqp_slices_run(run, workers, parts->nparts, 1, place_part, &job);
+}
+
+TqpStatus tqp_build_list_parts(TqpBuild *build, TqpRun *run, const TqpRowParts *parts) {
+    TQP_TRY(open_list(build, run, parts->begins[parts->nparts]));
+    return place_parts(build, run, parts);
 }
 
 static void make_offsets(Listing *job, uint64_t nslices) {
@@ -129,47 +163,49 @@ static void make_offsets(Listing *job, uint64_t nslices) {
     job->begins[job->nparts] = sum;
 }
 
-static TqpStatus place_parts(Listing *job, TqpRun *run, int workers, uint32_t included) {
+static TqpStatus deal(Listing *job, TqpRun *run, int workers, uint32_t included) {
     uint64_t nrows = job->build->nrows, nslices = (nrows + SLICE_ROWS - 1) / SLICE_ROWS;
     TqpBroker *broker = run->query->broker;
     size_t bytes = ((size_t)included + 1) * sizeof(uint32_t);
     job->offsets = tqp_arena_zalloc(&run->arena, nslices * job->nparts * sizeof(uint32_t));
     job->begins = tqp_arena_alloc(&run->arena, (job->nparts + 1) * sizeof(uint32_t));
-    if (job->offsets == NULL || job->begins == NULL)
+    job->firsts = tqp_arena_alloc(&run->arena, (job->nparts + 1) * sizeof(uint32_t));
+    if (job->offsets == NULL || job->begins == NULL || job->firsts == NULL)
         return tqp_exec_arena_status(&run->arena);
+    for (uint32_t p = 0; p < job->nparts; p++)
+        job->firsts[p] = p << job->shift;
+    job->firsts[job->nparts] = job->build->none;
     TQP_TRY(tqp_slices_run(run, workers, nrows, SLICE_ROWS, count_slice, job));
     make_offsets(job, nslices);
     TQP_TRY(tqp_buffer_alloc(&job->part_numbers, broker, bytes));
     TQP_TRY(tqp_buffer_alloc(&job->part_rows, broker, bytes));
     TQP_TRY(tqp_slices_run(run, workers, nrows, SLICE_ROWS, deal_slice, job));
-    return tqp_slices_run(run, workers, job->nparts, 1, place_part, job);
+    return place_parts(job->build, run,
+                       &(TqpRowParts){.nparts = job->nparts,
+                                      .begins = job->begins,
+                                      .firsts = job->firsts,
+                                      .numbers = job->part_numbers.data,
+                                      .rows = job->part_rows.data});
 }
 
 TqpStatus tqp_build_list(TqpBuild *build, TqpRun *run, const uint32_t *numbers, uint32_t included) {
-    TqpBroker *broker = run->query->broker;
     uint32_t none = build->none, bits = none > 1 ? 32 - (uint32_t)__builtin_clz(none - 1) : 0;
     Listing job = {.build = build, .numbers = numbers};
-    size_t bytes = ((size_t)none + 2) * sizeof(uint32_t);
-    TQP_TRY(tqp_buffer_alloc(&build->starts, broker, bytes));
-    TQP_TRY(tqp_memory_clear(build->starts.data, bytes, &run->leader));
+    TQP_TRY(open_list(build, run, included));
     uint32_t *starts = build->starts.data;
-    Part all = {.numbers = numbers, .n = build->nrows, .to = none, .counts = starts};
-    starts[none + 1] = included;
-    if (!run->fetched) { /* any row of the key will do: its interval itself */
+    Part all = {.numbers = numbers, .n = build->nrows, .nnumbers = none, .counts = starts};
+    if (!run->fetched) {
         all.counts++;
-        return count_part(&job, &all, &run->leader);
+        return count_part(&all, &run->leader);
     }
-    starts[none] = included;
-    TQP_TRY(tqp_buffer_alloc(&build->list, broker, ((size_t)included + 1) * sizeof(uint32_t)));
-    ((uint32_t *)build->list.data)[included] = build->nrows;
     int workers = tqp_slices_workers(run, build->nrows, ROWS_PER_WORKER);
     if (build->nrows < ROWS_PER_WORKER || (workers == 1 && none <= NUMBERS_CACHED)) {
-        TQP_TRY(count_part(&job, &all, &run->leader));
-        return list_part(&job, &all, &run->leader);
+        TQP_TRY(count_part(&all, &run->leader));
+        return list_part(&all, build->list.data, &run->leader);
     }
     job.shift = bits > PARTITION_BITS ? bits - PARTITION_BITS : 0;
     job.nparts = ((none - 1) >> job.shift) + 1;
-    TqpStatus status = place_parts(&job, run, workers, included);
+    TqpStatus status = deal(&job, run, workers, included);
     tqp_buffer_free(&job.part_numbers);
     tqp_buffer_free(&job.part_rows);
     return status;

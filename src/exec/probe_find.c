@@ -114,7 +114,7 @@ static void number_hashes(TqpTile *tile, TqpProbeState *state) {
         uint32_t left = state->nrows - done, batch = left < TQP_KEY_BATCH ? left : TQP_KEY_BATCH;
         const uint64_t *keys = words + (size_t)done * state->plan.nwords;
         tqp_key_hash(&state->plan, keys, batch, state->hashes);
-        tqp_key_table_find(&state->build->table, keys, state->hashes, batch, state->begin + done);
+        tqp_key_parts_find(&state->build->parts, keys, state->hashes, batch, state->begin + done);
     }
     drop_absent(tile, state);
 }
