@@ -40,6 +40,18 @@ SELECT same('SELECT id, length(t), length(c), substring(t, 0, 2), t LIKE ''%a%''
 SELECT same('SELECT id, c = ''a'', c || ''|'', t = ''a'', t > '''', c <> ''b'' FROM q_ext');
 SELECT same('SELECT t, c, count(*) FROM q_ext GROUP BY t, c ORDER BY 1, 2');
 SELECT same('SELECT DISTINCT n FROM q_ext ORDER BY n');
+-- sums of nothing but -0 are -0, averages are not
+CREATE TABLE q_zero AS SELECT i, i % 3 AS k, i % 100 AS m, 'key ' || i % 7 AS s, '-0'::float8 AS f8,
+    '-0'::float4 AS f4, CASE WHEN i % 4 = 0 THEN '-0'::float8 END AS fn FROM generate_series(1, 2000) i;
+VACUUM q_zero;
+SELECT same('SELECT sum(f8), sum(f4), sum(fn), avg(f8), avg(f4), avg(fn), sum(f8) FILTER (WHERE i < 0), avg(f4) FILTER (WHERE i < 0) FROM q_zero');
+SELECT same('SELECT k, sum(f8), sum(f4), sum(fn), avg(f8), avg(f4), sum(f8) FILTER (WHERE k = 1) FROM q_zero GROUP BY k');
+SELECT same('SELECT m, s, sum(f8), sum(f4), sum(fn), avg(fn), sum(fn) FILTER (WHERE i % 4 = 1) FROM q_zero GROUP BY m, s');
+SELECT same('SELECT i, sum(f8), sum(f4), avg(fn) FROM q_zero GROUP BY i');
+SELECT same('SELECT sum(a), sum(b), sum(c), avg(a) FROM (SELECT sum(f8) a, sum(f4) b, avg(f8) c FROM q_zero GROUP BY k, s) g');
+SELECT same('SELECT a, b::text FROM (SELECT sum(f8) a, avg(f8) b, avg(f4) c FROM q_zero GROUP BY m) g WHERE b < 1 AND c = 0');
+SELECT same('SELECT sum(f8 + i) - sum(i::float8), sum(f8 * 0), sum(-f8), avg(-f4) FROM q_zero WHERE i < 9');
+DROP TABLE q_zero;
 -- these raise: the error is PostgreSQL's
 SET tqp.force = on;
 SELECT abs(i4) FROM q_ext;

@@ -109,13 +109,17 @@ void tqp_accs_free(TqpAccs *accs, const TqpAccPlan *plan) {
     }
 }
 
-/* The value of an empty group: what MIN and MAX begin with, else 0.  NaN is the greatest float. */
+/*
+ * The value of an empty group: what MIN and MAX begin with, -0 for a sum of floats (0 + -0 is 0),
+ * else 0.  NaN is the greatest float.
+ */
 static TqpStatus init_values(const TqpAccInfo *info, void *values, uint32_t from, uint32_t to,
                              const TqpStop *stop) {
     bool min = info->acc->kind == TQP_ACC_MIN, max = info->acc->kind == TQP_ACC_MAX;
+    bool sum = info->acc->kind == TQP_ACC_F64;
     uint32_t width = tqp_column_width(info->lane);
     TqpInt128 least, most;
-    if ((!min && !max) || info->lane == TQP_LANE_VIEW) {
+    if ((!min && !max && !sum) || info->lane == TQP_LANE_VIEW) {
         return tqp_memory_clear((char *)values + (size_t)from * width, (size_t)(to - from) * width,
                                 stop);
     }
@@ -126,7 +130,7 @@ static TqpStatus init_values(const TqpAccInfo *info, void *values, uint32_t from
         if (info->lane == TQP_LANE_F32)
             ((float *)values)[g] = min ? NAN : -INFINITY;
         else if (info->lane == TQP_LANE_F64)
-            ((double *)values)[g] = min ? NAN : -INFINITY;
+            ((double *)values)[g] = sum ? -0.0 : min ? NAN : -INFINITY;
         else
             tqp_lane_put(info->lane, values, g, min ? most : least);
     }

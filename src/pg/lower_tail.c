@@ -76,6 +76,13 @@ static Node *rescale(TqpLowering *l, Node *value, const TqpExpr *scale) {
                 list_make2(value, output_var(index, INT4OID, -1, InvalidOid)));
 }
 
+/* float8_accum adds to 0, so avg() is 0 where sum() is -0. */
+static Node *from_zero(Node *sum) {
+    Const *zero = makeConst(FLOAT8OID, -1, InvalidOid, sizeof(float8), Float8GetDatum(0), false,
+                            FLOAT8PASSBYVAL);
+    return call(F_FLOAT8PL, FLOAT8OID, list_make2(sum, zero));
+}
+
 /* int8_avg, numeric_avg and numeric_poly_avg divide in numeric, float8_avg in double. */
 static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
     int sum = add_output(l, average->sum, average->sum_type, -1, InvalidOid, true);
@@ -86,7 +93,7 @@ static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
     Node *n = output_var(count, INT8OID, -1, InvalidOid);
     if (average->sum_type == FLOAT8OID)
         return call(F_FLOAT8DIV, FLOAT8OID,
-                    list_make2(s, call(F_FLOAT8_INT8, FLOAT8OID, list_make1(n))));
+                    list_make2(from_zero(s), call(F_FLOAT8_INT8, FLOAT8OID, list_make1(n))));
     if (average->scale != NULL)
         s = rescale(l, s, average->scale);
     if (average->sum_type == INT8OID)

@@ -1,0 +1,173 @@
+/* Sums of floats bit by bit: of nothing but -0, and whatever the number of threads. */
+#include "check.h"
+#include "exec_build.h"
+
+#define SCAN "(scan 0 \"t\" (\"g\" i32) (\"d\" f64) (\"f\" f32) (\"s\" text))"
+
+#define RUNS 300000u
+
+typedef struct Table {
+    TqpRelation rel;
+    TqpArena arena;
+} Table;
+
+static void *take(Table *t, size_t bytes) {
+    return tqp_arena_zalloc(&t->arena, bytes + TQP_TENSOR_PAD);
+}
+
+typedef double (*Number)(uint32_t row);
+
+/* Groups 0 .. keys-1 in no order, many in runs; the floats are NULL in every fifth row. */
+static void fill_group(Table *t, TqpRowGroup *group, uint32_t rows, uint32_t from, uint32_t keys,
+                       Number number) {
+    TqpTensor *tensors = take(t, 4 * sizeof(TqpTensor));
+    uint32_t *g = take(t, rows * sizeof(uint32_t)), *offsets = take(t, (rows + 1) * 4);
+    double *d = take(t, rows * sizeof(double));
+    float *f = take(t, rows * sizeof(float));
+    char *bytes = take(t, (size_t)rows * 24);
+    uint64_t *valid = take(t, tqp_bitmap_words(rows) * 8);
+    for (uint32_t i = 0; i < rows; i++) {
+        g[i] = keys >= RUNS ? (from + i) / 2 : (uint32_t)((from + i) * UINT64_C(2654435761) % keys);
+        if ((from + i) % 5 != 0) {
+            tqp_bitmap_set(valid, i);
+            d[i] = number(from + i);
+            f[i] = (float)d[i];
+        }
+        offsets[i + 1] =
+            offsets[i] + (uint32_t)sprintf(bytes + offsets[i], "a long key number %u", g[i] % 3000);
+    }
+    for (int c = 0; c < 4; c++)
+        tensors[c] = (TqpTensor){.encoding = TQP_ENC_PLAIN, .nrows = rows, .validity = valid};
+    tensors[0] = (TqpTensor){.encoding = TQP_ENC_FOR,
+                             .lane = TQP_LANE_U32,
+                             .nrows = rows,
+                             .data = g,
+                             .has_range = true,
+                             .max = keys - 1};
+    tensors[1].lane = TQP_LANE_F64;
+    tensors[1].data = d;
+    tensors[2].lane = TQP_LANE_F32;
+    tensors[2].data = f;
+    tensors[1].null_count = tensors[2].null_count = rows / 5;
+    tensors[3] = (TqpTensor){.encoding = TQP_ENC_BYTES,
+                             .lane = TQP_LANE_VIEW,
+                             .nrows = rows,
+                             .offsets = offsets,
+                             .bytes = bytes};
+    *group = (TqpRowGroup){.nrows = rows, .live_rows = rows, .tensors = tensors};
+}
+
+static void table_make(Table *t, uint32_t ngroups, uint32_t rows, uint32_t keys, Number number) {
+    static const TqpTypeKind kinds[4] = {TQP_TYPE_I32, TQP_TYPE_F64, TQP_TYPE_F32, TQP_TYPE_TEXT};
+    memset(t, 0, sizeof(*t));
+    t->rel = (TqpRelation){.ncolumns = 4, .ngroups = ngroups};
+    t->rel.columns = take(t, 4 * sizeof(TqpRelColumn));
+    t->rel.groups = take(t, ngroups * sizeof(TqpRowGroup));
+    for (int c = 0; c < 4; c++)
+        t->rel.columns[c].type.kind = kinds[c];
+    for (uint32_t k = 0; k < ngroups; k++)
+        fill_group(t, &t->rel.groups[k], rows, k * rows, keys, number);
+}
+
+/* A result's rows as text, with all bits of a float. */
+static void add_lines(Lines *lines, const TqpResult *result) {
+    for (uint32_t g = 0; g < result->rel.ngroups; g++)
+        for (uint32_t row = 0; row < result->rel.groups[g].nrows; row++) {
+            char buf[512];
+            size_t at = 0;
+            for (uint32_t c = 0; c < result->rel.ncolumns; c++) {
+                TqpType type = result->rel.columns[c].type;
+                TqpValue v;
+                tqp_tensor_value(&result->rel.groups[g].tensors[c], type, row, &v);
+                buf[at++] = '|';
+                if (!v.is_null && tqp_type_class(type.kind) == TQP_CLASS_FLOAT)
+                    at += (size_t)snprintf(buf + at, sizeof(buf) - at, "%a", v.f);
+                else
+                    at += (size_t)print_value(buf + at, sizeof(buf) - at, type, &v);
+            }
+            lines_add(lines, "%.*s", (int)at, buf);
+        }
+}
+
+static void run(const char *text, const Table *t, const TqpBackend *backend, int threads,
+                uint64_t dense_max, Lines *lines) {
+    TqpArena arena = {0};
+    TqpError err = {0};
+    const TqpNode *node = NULL;
+    const TqpProgram *program = NULL;
+    const TqpRelation *rels[] = {&t->rel};
+    TqpBindOptions options = {.utf8 = true, .dense_group_max = dense_max};
+    TqpResult result = {0};
+    TqpBroker broker;
+    tqp_broker_init(&broker, 0);
+    TqpQuery query = {.backend = backend, .nthreads = threads, .broker = &broker};
+    CHECK_INT(tqp_ir_parse(&arena, text, &node, &err), TQP_OK);
+    CHECK_INT(tqp_program_bind(&arena, node, rels, 1, NULL, 0, &options, &program, &err), TQP_OK);
+    CHECK_INT(tqp_exec_run(&query, program, rels, 1, &result), TQP_OK);
+    add_lines(lines, &result);
+    tqp_result_free(&result);
+    tqp_query_free_stats(&query, program);
+    tqp_arena_free(&arena);
+    CHECK_INT(broker.used, 0);
+}
+
+/* ---- -0 ---- */
+
+static double negative_zero(uint32_t row) {
+    (void)row;
+    return -0.0;
+}
+
+/* Rows 1, 8, 15, ...: 0. */
+static double some_zero(uint32_t row) {
+    return row % 7 == 1 ? 0.0 : -0.0;
+}
+
+/* Every row of the result is `line`. */
+static void check_rows(const char *text, const Table *t, uint64_t dense_max, const char *line) {
+    for (int isa = -1; isa < TQP_ISA_COUNT; isa++) {
+        const TqpBackend *backend = isa < 0 ? tqp_backend_ref() : tqp_backend_cpu((TqpIsa)isa);
+        for (int threads = 1; backend != NULL && threads < 4; threads++) {
+            Lines got = {0};
+            run(text, t, backend, threads, dense_max, &got);
+            CHECK(got.n > 0);
+            for (uint32_t i = 0; i < got.n; i++)
+                CHECK_STR(got.lines[i], line);
+            lines_free(&got);
+        }
+    }
+}
+
+#define SUMS                                                                                       \
+    "((sum (col 1 f64)) (sum (col 2 f32)) (sum (col 1 f64) (where (lt (col 0 i32) (const 0 "       \
+    "i32)))))"
+
+/* keys: 5 are few groups, 200 have numbers of a byte, RUNS of them make runs. */
+static void check_zeros(uint32_t keys) {
+    static const char *const texts[] = {
+        "(aggregate () " SUMS " " SCAN ")",
+        "(aggregate () " SUMS " (filter (gt (col 0 i32) (const 2 i32)) " SCAN "))",
+        "(project ((col 1 f64) (col 2 f32) (col 3 f64)) (filter (gt (col 4 i64) (const 0 i64)) "
+        "(aggregate ((col 0 i32)) ((sum (col 1 f64)) (sum (col 2 f32)) (sum (col 1 f64) (where (lt "
+        "(col 0 i32) (const 0 i32)))) (count (col 1 f64))) " SCAN ")))",
+        "(aggregate () ((sum (col 1 f64)) (sum (col 2 f32)) (sum (col 3 f64))) "
+        "(aggregate ((col 0 i32)) " SUMS " " SCAN "))"};
+    Table t, mixed;
+    table_make(&t, 3, 20000, keys, negative_zero);
+    table_make(&mixed, 3, 20000, keys, some_zero);
+    for (int k = 0; k < 4; k++)
+        for (uint64_t dense_max = 0; dense_max < 2; dense_max++) {
+            check_rows(texts[k], &t, dense_max, "|-0x0p+0|-0x0p+0|-");
+            if (k != 2)
+                check_rows(texts[k], &mixed, dense_max, "|0x0p+0|0x0p+0|-");
+        }
+    tqp_arena_free(&t.arena);
+    tqp_arena_free(&mixed.arena);
+}
+
+int main(void) {
+    check_zeros(5);
+    check_zeros(200);
+    check_zeros(RUNS);
+    return check_report("exec_floats");
+}
