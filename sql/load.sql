@@ -197,6 +197,35 @@ SELECT tqp.unload('kinds') IS NOT NULL AS unloaded;
 SELECT rows_cached > 0 AS loaded FROM tqp.load('kinds');
 SELECT sum(mismatches) FROM tqp.verify('kinds');
 
+-- a database whose extension was created by an older script
+CREATE FUNCTION old_load(relation regclass, OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int,
+    OUT bytes bigint, OUT blocks_not_visible bigint, OUT seconds float8) AS '$libdir/tqp', 'tqp_load' LANGUAGE C STRICT;
+CREATE FUNCTION old_load(relation regclass, columns text[], OUT rows_cached bigint, OUT row_groups int, OUT columns_cached int,
+    OUT bytes bigint, OUT blocks_not_visible bigint, OUT seconds float8) AS '$libdir/tqp', 'tqp_load' LANGUAGE C STRICT;
+CREATE FUNCTION old_unload() RETURNS boolean AS '$libdir/tqp', 'tqp_unload' LANGUAGE C;
+CREATE FUNCTION old_explain(sql text) RETURNS text AS '$libdir/tqp', 'tqp_explain_query' LANGUAGE C STRICT;
+CREATE FUNCTION old_verify(relation regclass, OUT column_name text, OUT blocks_checked bigint)
+    RETURNS SETOF record AS '$libdir/tqp', 'tqp_verify' LANGUAGE C STRICT;
+CREATE FUNCTION old_uncached(OUT relid oid, OUT attnums smallint[], OUT uses bigint, OUT cost float8,
+    OUT last_use timestamptz, OUT last_failure timestamptz)
+    RETURNS SETOF record AS '$libdir/tqp', 'tqp_uncached_list' LANGUAGE C;
+CREATE FUNCTION old_cache(OUT relid oid, OUT "rows" bigint) RETURNS SETOF record AS '$libdir/tqp', 'tqp_cache_list' LANGUAGE C;
+CREATE FUNCTION old_log(OUT at timestamptz, OUT query text) RETURNS SETOF record AS '$libdir/tqp', 'tqp_query_log' LANGUAGE C;
+CREATE FUNCTION old_progress(OUT pid int) RETURNS SETOF int AS '$libdir/tqp', 'tqp_stat_progress_load' LANGUAGE C;
+CREATE FUNCTION old_preload(database oid) RETURNS void AS '$libdir/tqp', 'tqp_preload_add' LANGUAGE C;
+SELECT old_load('kinds');
+\set VERBOSITY sqlstate
+SELECT old_load('kinds', '{id}');
+SELECT old_unload();
+SELECT old_explain('SELECT 1');
+SELECT old_verify('kinds');
+SELECT * FROM old_uncached();
+SELECT * FROM old_cache();
+SELECT * FROM old_log();
+SELECT * FROM old_progress();
+SELECT old_preload(0);
+\set VERBOSITY default
+
 DROP SCHEMA load CASCADE;
 DROP FOREIGN DATA WRAPPER load_fdw CASCADE;
 DROP ROLE regress_tqp_load;

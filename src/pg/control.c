@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -209,7 +210,10 @@ PG_FUNCTION_INFO_V1(tqp_query_log);
 
 /* Set-returning: the ring, oldest first; rows of other roles need pg_read_all_stats. */
 Datum tqp_query_log(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {TIMESTAMPTZOID, OIDOID,    OIDOID,  INT4OID, TEXTOID,
+                                TEXTOID,        FLOAT8OID, INT8OID, INT8OID, TEXTOID};
     ReturnSetInfo *rsinfo = (ReturnSetInfo *)fcinfo->resultinfo;
+    tqp_extension_check(fcinfo, 0, lengthof(types), types);
     tqp_compat_init_srf(fcinfo);
     ControlFile *c = map_control();
     if (c == NULL)
@@ -248,7 +252,9 @@ PG_FUNCTION_INFO_V1(tqp_stat_progress_load);
 
 /* Set-returning: loads under way, as far as the caller may see them. */
 Datum tqp_stat_progress_load(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {INT4OID, OIDOID, OIDOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID};
     ReturnSetInfo *rsinfo = (ReturnSetInfo *)fcinfo->resultinfo;
+    tqp_extension_check(fcinfo, 0, lengthof(types), types);
     tqp_compat_init_srf(fcinfo);
     ControlFile *c = map_control();
     if (c == NULL)

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "tcop/dest.h"
@@ -85,6 +86,8 @@ static char *print_program(Query *query, const char *sql) {
 }
 
 Datum tqp_explain_query(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {TEXTOID, TEXTOID};
+    tqp_extension_check(fcinfo, 2, lengthof(types), types);
     char *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
     char *stage = text_to_cstring(PG_GETARG_TEXT_PP(1)), *result;
     Query *query = parse_one(sql);

@@ -17,6 +17,7 @@
 #include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "fmgr.h"
@@ -126,6 +127,7 @@ PG_FUNCTION_INFO_V1(tqp_preload_add);
  */
 Datum tqp_preload_add(PG_FUNCTION_ARGS) {
     bool ours;
+    tqp_extension_check(fcinfo, 0, 0, NULL);
     const char *own = database_setting();
     const char *current = own != NULL ? own : GetConfigOption(SETTING, true, false);
     List *names = split_libraries(current != NULL ? current : "", &ours);
@@ -134,6 +136,34 @@ Datum tqp_preload_add(PG_FUNCTION_ARGS) {
     if (!ours || own == NULL)
         set_database_setting(names);
     PG_RETURN_VOID();
+}
+
+static bool is_declared(HeapTuple proc, int nargs, int ntypes, const Oid *types) {
+    const oidvector *args = &((Form_pg_proc)GETSTRUCT(proc))->proargtypes;
+    const Oid *declared = args->values;
+    int n = args->dim1;
+    bool null;
+    if (n != nargs)
+        return false;
+    Datum all = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_proallargtypes, &null);
+    if (!null) {
+        ArrayType *array = DatumGetArrayTypeP(all);
+        declared = (const Oid *)ARR_DATA_PTR(array);
+        n = ARR_DIMS(array)[0];
+    }
+    return n == ntypes && (n == 0 || memcmp(declared, types, n * sizeof(Oid)) == 0);
+}
+
+void tqp_extension_check(FunctionCallInfo fcinfo, int nargs, int ntypes, const Oid *types) {
+    HeapTuple proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+    bool ours = HeapTupleIsValid(proc) && is_declared(proc, nargs, ntypes, types);
+    if (HeapTupleIsValid(proc))
+        ReleaseSysCache(proc);
+    if (!ours)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the extension tqp in this database was created by another version "
+                               "of its library"),
+                        errhint("DROP EXTENSION tqp, then CREATE EXTENSION tqp.")));
 }
 
 /* Take the library out of the database's list; the others keep their order. */

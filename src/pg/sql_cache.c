@@ -18,6 +18,7 @@
 #include "pg/compat.h"
 #include "pg/control.h"
 #include "pg/load.h"
+#include "pg/tqp_pg.h"
 #include "pg/validity.h"
 
 #define NVALUES 8
@@ -90,10 +91,13 @@ static void list_relation(Oid relid, RelFileNode node, ReturnSetInfo *rsinfo) {
 PG_FUNCTION_INFO_V1(tqp_cache_list);
 
 Datum tqp_cache_list(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {OIDOID,  TEXTARRAYOID, INT8OID, INT4OID,
+                                INT8OID, INT8OID,      INT8OID, FLOAT8OID};
     char path[MAXPGPATH];
     struct dirent *entry;
     List *nodes = NIL;
     ListCell *lc;
+    tqp_extension_check(fcinfo, 0, lengthof(types), types);
     tqp_compat_init_srf(fcinfo);
     snprintf(path, sizeof(path), "%s/%u", tqp_control_cache_dir(), MyDatabaseId);
     DIR *dir = opendir(path);

@@ -224,6 +224,9 @@ PG_FUNCTION_INFO_V1(tqp_load);
 
 /* load(regclass, text[], bool) → what the cache holds of the relation now. */
 Datum tqp_load(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {REGCLASSOID, TEXTARRAYOID, BOOLOID, INT8OID,  INT4OID,
+                                INT4OID,     INT8OID,      INT8OID, FLOAT8OID};
+    tqp_extension_check(fcinfo, 3, lengthof(types), types);
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     Relation rel = tqp_sql_open(PG_GETARG_OID(0));
@@ -260,6 +263,8 @@ PG_FUNCTION_INFO_V1(tqp_unload);
 
 /* unload(regclass) → was anything cached. */
 Datum tqp_unload(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {REGCLASSOID};
+    tqp_extension_check(fcinfo, 1, lengthof(types), types);
     Relation rel = tqp_sql_open(PG_GETARG_OID(0));
     char path[MAXPGPATH];
     TqpError err = {0};

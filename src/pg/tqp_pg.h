@@ -6,6 +6,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "base/status.h"
 #include "base/thread.h"
 
@@ -36,5 +38,12 @@ extern void tqp_pg_check_client(void);
 
 /* extension.c: is the extension installed in this database? Cached, invalidated; no error. */
 extern bool tqp_extension_active(void);
+
+/*
+ * extension.c: every function called from SQL begins with this.  Raises where the function was
+ * declared otherwise than this library's script does, by the script of an older one: `types` are
+ * those of its nargs arguments, then of the columns of its result when that is a row.
+ */
+extern void tqp_extension_check(FunctionCallInfo fcinfo, int nargs, int ntypes, const Oid *types);
 
 #endif

@@ -1,6 +1,7 @@
 /* Counting uses.  See use.h. */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -12,6 +13,7 @@
 
 #include "pg/compat.h"
 #include "pg/control.h"
+#include "pg/tqp_pg.h"
 #include "pg/use.h"
 
 /* After a load failed, no other of the same relation is tried for so long. */
@@ -185,8 +187,11 @@ PG_FUNCTION_INFO_V1(tqp_uncached_list);
 
 /* Set-returning: this database's tables that queries did without the cache of. */
 Datum tqp_uncached_list(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {OIDOID,    OIDOID,         INT2ARRAYOID,  INT8OID,
+                                FLOAT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
     ReturnSetInfo *rsinfo = (ReturnSetInfo *)fcinfo->resultinfo;
     TqpUseSlot *slots = tqp_control_uses();
+    tqp_extension_check(fcinfo, 0, lengthof(types), types);
     tqp_compat_init_srf(fcinfo);
     for (int i = 0; slots != NULL && i < TQP_USE_SLOTS; i++) {
         const TqpUseSlot *s = &slots[i];

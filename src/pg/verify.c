@@ -217,6 +217,8 @@ PG_FUNCTION_INFO_V1(tqp_verify);
 
 /* verify(regclass) → a row per cached column. */
 Datum tqp_verify(PG_FUNCTION_ARGS) {
+    static const Oid types[] = {REGCLASSOID, TEXTOID, INT8OID, INT8OID, INT8OID};
+    tqp_extension_check(fcinfo, 1, lengthof(types), types);
     Verify v = {.rel = tqp_sql_open(PG_GETARG_OID(0))};
     TqpVisible visible;
     TqpValidity validity;
