@@ -103,3 +103,7 @@ DROP ROLE q_split_role;
 RESET tqp.force;
 RESET tqp.isa;
 RESET tqp.threads;
+-- below grouping sets PostgreSQL evaluates a select list before the join that drops its rows
+SET tqp.force = on;
+SELECT count(*), string_agg(g.t, '') FROM (SELECT f.id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) x(x0, x1) JOIN q_all g ON g.id = -x.x0 GROUP BY CUBE (g.k, x.x1);
+RESET tqp.force;

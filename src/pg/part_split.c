@@ -249,8 +249,27 @@ static bool may_split(const Query *q) {
            !q->hasModifyingCTE;
 }
 
+/*
+ * Below grouping sets PostgreSQL evaluates a subquery's select list where its columns are read, for
+ * rows too that a join drops; without them, in the inner query, it need not.  Of what may raise
+ * there, scalar subqueries are told from columns.
+ */
+static bool reads_scalars(const Query *q) {
+    ListCell *lc;
+    foreach (lc, q->rtable) {
+        const RangeTblEntry *rte = lfirst(lc);
+        if (rte->rtekind == RTE_SUBQUERY &&
+            (checkExprHasSubLink((Node *)rte->subquery->targetList) ||
+             reads_scalars(rte->subquery)))
+            return true;
+    }
+    return false;
+}
+
 Query *tqp_part_split(Query *q, bool groups, bool order) {
     Split s = {.grouped = groups};
+    if (!groups && q->groupingSets != NIL && reads_scalars(q))
+        return NULL;
     if (!may_split(q) || (groups ? !is_grouped(q) : !order && tqp_part_is_scan(q)) ||
         (order && (!may_take_order(q) || (!groups && is_grouped(q)))))
         return NULL;
