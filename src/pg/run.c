@@ -171,7 +171,8 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
                               .compare = tqp_pg_compare_text,
                               .host = tqp_host_eval,
                               .zone = tqp_pg_zone,
-                              .host_arg = s};
+                              .host_arg = s,
+                              .poll = tqp_pg_poll()};
     INSTR_TIME_SET_CURRENT(clock);
     tqp_broker_init(&run->broker, (int64_t)tqp_memory_limit_kb * 1024);
     run->broker.spares = spares();
@@ -190,6 +191,8 @@ bool tqp_run_bind(TqpScanState *s, const char **reason) {
         tqp_program_bind(&run->arena, run->node, run->rels, run->npins, s->params,
                          (uint32_t)list_length(s->plan.params), &options, &run->program, &error);
     run->bind_ms = lap(&clock);
+    if (error.status == TQP_CANCELLED)
+        CHECK_FOR_INTERRUPTS();
     if (s->ended != NULL)
         ReThrowError(s->ended);
     return error.status == TQP_OK || failed(&error, reason);

@@ -107,12 +107,18 @@ typedef struct TqpBinder {
     uint32_t nmemo, memo_cap;
     uint16_t guard; /* rows that may raise now; TQP_NO_REG: all selected ones */
     bool loose;     /* a raising step was emitted or reused since this was cleared */
+    uint64_t work;  /* since the host was polled: bytes of strings, about */
 } TqpBinder;
 
 /* ---- failure and memory (bind_emit.c) ---- */
 TqpBound tqp_bind_fail(TqpBinder *b, TqpStatus status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-TqpBound tqp_bind_no_memory(TqpBinder *b);         /* an allocation of the arena returned NULL */
+TqpBound tqp_bind_no_memory(TqpBinder *b); /* an allocation of the arena returned NULL */
+/*
+ * For loops over a dictionary, once per string that is looked at: polls the host now and then. True
+ * when the binder failed, by that or before.
+ */
+bool tqp_bind_stopped(TqpBinder *b, uint64_t bytes);
 void *tqp_bind_zalloc(TqpBinder *b, size_t bytes); /* never NULL unless the binder failed */
 /* Room for one more element; returns the array, grown. */
 void *tqp_bind_grow(TqpBinder *b, void *array, uint32_t n, uint32_t *cap, size_t size);

@@ -61,7 +61,7 @@ TqpDict *tqp_bind_dict_make(TqpBinder *b, uint32_t n, const TqpView *strings) {
     return d;
 }
 
-/* Bottom-up merge sort of codes; `collation` gives the order. */
+/* Bottom-up merge sort of codes; `collation` gives the order.  NULL when the binder failed. */
 static uint32_t *sorted_codes(TqpBinder *b, const TqpView *strings, uint32_t n,
                               uint32_t collation) {
     uint32_t *from = tqp_bind_zalloc(b, n * sizeof(*from));
@@ -75,9 +75,13 @@ static uint32_t *sorted_codes(TqpBinder *b, const TqpView *strings, uint32_t n,
             uint64_t mid = lo + width < n ? lo + width : n, hi = mid + width < n ? mid + width : n;
             uint64_t i = lo, k = mid;
             for (uint64_t out = lo; out < hi; out++) {
-                bool left =
-                    k >= hi || (i < mid && tqp_bind_text_order(b, collation, strings[from[i]],
-                                                               strings[from[k]]) <= 0);
+                bool left = k >= hi;
+                if (!left && i < mid) {
+                    TqpView x = strings[from[i]], y = strings[from[k]];
+                    left = tqp_bind_text_order(b, collation, x, y) <= 0;
+                    if (tqp_bind_stopped(b, (uint64_t)x.len + y.len))
+                        return NULL;
+                }
                 to[out] = left ? from[i++] : from[k++];
             }
         }
@@ -139,6 +143,8 @@ TqpBound tqp_bind_code_strings(TqpBinder *b, TqpLane code_lane, uint16_t code_re
         return tqp_bind_null(type);
     for (uint32_t i = 0; i < n; i++) {
         TqpView s = strings[order[i]];
+        if (tqp_bind_stopped(b, s.len))
+            return tqp_bind_null(type);
         if (i == 0 || tqp_bind_bytes_compare(kept[distinct - 1], s) != 0)
             kept[distinct++] = s;
         codes[order[i]] = distinct - 1;

@@ -18,6 +18,20 @@ TqpBound tqp_bind_fail(TqpBinder *b, TqpStatus status, const char *fmt, ...) {
     return tqp_bind_null((TqpType){.kind = TQP_TYPE_BOOL});
 }
 
+#define POLL_BYTES 131072u /* a millisecond or two of a host's comparator */
+#define STEP_BYTES 32u     /* what a string costs beside its bytes */
+
+bool tqp_bind_stopped(TqpBinder *b, uint64_t bytes) {
+    const TqpHostPoll *poll = b->options.poll;
+    b->work += STEP_BYTES + bytes;
+    if (b->work >= POLL_BYTES) {
+        b->work = 0;
+        if (poll != NULL && poll->interrupted(poll->host))
+            tqp_bind_fail(b, TQP_CANCELLED, "interrupted");
+    }
+    return b->status != TQP_OK;
+}
+
 TqpBound tqp_bind_no_memory(TqpBinder *b) {
     return tqp_bind_fail(b, b->a->failed != TQP_OK ? b->a->failed : TQP_NO_MEMORY,
                          "no memory for the program");

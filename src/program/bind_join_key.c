@@ -39,7 +39,10 @@ static bool finder_init(TqpBinder *b, Finder *f, const TqpDict *dict) {
     if (f->slots == NULL)
         return false;
     for (uint32_t i = 0; i < dict->count; i++) {
-        slot_of(f, tqp_dict_view(dict, i), &at);
+        TqpView s = tqp_dict_view(dict, i);
+        if (tqp_bind_stopped(b, s.len))
+            return false;
+        slot_of(f, s, &at);
         while (f->slots[at] != 0)
             at = (at + 1) & f->mask;
         f->slots[at] = i + 1;
@@ -77,7 +80,10 @@ static TqpBound translate(TqpBinder *b, const TqpBound *v, const TqpDict *dict) 
     uint32_t n = v->s.dict->count;
     int64_t *codes = tqp_bind_zalloc(b, n * sizeof(*codes)), bias;
     for (uint32_t i = 0; i < n && codes != NULL; i++) {
-        int64_t code = find(&f, tqp_dict_view(v->s.dict, i));
+        TqpView s = tqp_dict_view(v->s.dict, i);
+        if (tqp_bind_stopped(b, s.len))
+            return tqp_bind_null(code_type);
+        int64_t code = find(&f, s);
         codes[i] = code < 0 ? dict->count : code;
     }
     TqpLane lane;

@@ -48,8 +48,12 @@ TqpBound tqp_bind_op_length(TqpBinder *b, const TqpExpr *e) {
     int64_t *lengths = tqp_bind_zalloc(b, n * sizeof(*lengths));
     if (lengths == NULL)
         return tqp_bind_null(e->type);
-    for (uint32_t i = 0; i < n; i++)
-        lengths[i] = char_count(b, tqp_dict_view(x.s.dict, i));
+    for (uint32_t i = 0; i < n; i++) {
+        TqpView s = tqp_dict_view(x.s.dict, i);
+        if (tqp_bind_stopped(b, s.len))
+            return tqp_bind_null(e->type);
+        lengths[i] = char_count(b, s);
+    }
     TqpLane lane;
     int64_t bias;
     TqpBindRange r;
@@ -85,7 +89,11 @@ TqpBound tqp_bind_op_substr(TqpBinder *b, const TqpExpr *e) {
     TqpView *parts = tqp_bind_zalloc(b, n * sizeof(*parts));
     if (parts == NULL)
         return tqp_bind_null(e->type);
-    for (uint32_t i = 0; i < n; i++)
-        parts[i] = substring(b, tqp_dict_view(x.s.dict, i), (int64_t)start.i, (int64_t)len.i);
+    for (uint32_t i = 0; i < n; i++) {
+        TqpView s = tqp_dict_view(x.s.dict, i);
+        if (tqp_bind_stopped(b, s.len))
+            return tqp_bind_null(e->type);
+        parts[i] = substring(b, s, (int64_t)start.i, (int64_t)len.i);
+    }
     return tqp_bind_dict_map(b, &x, e->type, parts);
 }

@@ -228,6 +228,8 @@ TqpBound tqp_bind_op_like(TqpBinder *b, const TqpExpr *e) {
     uint64_t *set = new_set(b, x.s.dict);
     for (uint32_t i = 0; i < x.s.dict->count && set != NULL; i++) {
         TqpView s = tqp_dict_view(x.s.dict, i);
+        if (tqp_bind_stopped(b, s.len))
+            return tqp_bind_null(e->type);
         if (tqp_like_match(like, s.data, s.len, pad))
             tqp_bitmap_set(set, i);
     }

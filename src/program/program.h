@@ -10,6 +10,7 @@
 #define TQP_PROGRAM_PROGRAM_H
 
 #include "base/arena.h"
+#include "base/thread.h"
 #include "ir/ir.h"
 #include "program/step.h"
 
@@ -282,15 +283,17 @@ typedef struct TqpBindOptions {
     uint64_t dense_bytes;     /* memory that one thread may use for it; 0 = default */
     TqpBindCompare compare;   /* may be NULL: then a constant is ordered only among bytes */
     void *compare_host;
-    TqpBindHost host; /* may be NULL: then HOST cannot be bound */
-    TqpBindZone zone; /* may be NULL: then AT_ZONE cannot be bound */
-    void *host_arg;   /* of both */
+    TqpBindHost host;        /* may be NULL: then HOST cannot be bound */
+    TqpBindZone zone;        /* may be NULL: then AT_ZONE cannot be bound */
+    void *host_arg;          /* of both */
+    const TqpHostPoll *poll; /* may be NULL: then nothing ends it but failures */
 } TqpBindOptions;
 
 /*
  * Bind IR to the pinned data.  rels[k] is what (scan k ...) reads, its columns in the scan's order.
  * `a` owns the program and must outlive it; the relations must too.  TQP_UNSUPPORTED when this data
- * cannot be handled exactly (the host replays), with the reason in err.
+ * cannot be handled exactly (the host replays), with the reason in err; TQP_CANCELLED when the poll
+ * said so.
  */
 TqpStatus tqp_program_bind(TqpArena *a, const TqpNode *node, const TqpRelation *const *rels,
                            uint32_t nrels, const TqpValue *params, uint32_t nparams,
