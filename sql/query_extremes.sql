@@ -52,6 +52,17 @@ SELECT same('SELECT sum(a), sum(b), sum(c), avg(a) FROM (SELECT sum(f8) a, sum(f
 SELECT same('SELECT a, b::text FROM (SELECT sum(f8) a, avg(f8) b, avg(f4) c FROM q_zero GROUP BY m) g WHERE b < 1 AND c = 0');
 SELECT same('SELECT sum(f8 + i) - sum(i::float8), sum(f8 * 0), sum(-f8), avg(-f4) FROM q_zero WHERE i < 9');
 DROP TABLE q_zero;
+-- sums beyond 128 bits
+CREATE TABLE q_huge AS SELECT i, i % 3 AS k, CASE WHEN i % 3 < 2 THEN 9e36 ELSE -9e36 END::numeric(37,0) AS n FROM generate_series(1, 100) i;
+VACUUM q_huge;
+SELECT same('SELECT sum(n) FROM q_huge WHERE k = 1');
+SELECT same('SELECT sum(n), avg(n) FROM q_huge WHERE k = 2');
+SELECT same('SELECT sum(n) FROM q_huge WHERE i < 24');
+SELECT same('SELECT k, sum(n) FROM q_huge GROUP BY k');
+SELECT same('SELECT k, sum(n) FROM q_huge WHERE i <= 54 GROUP BY k');
+SELECT same('SELECT n, sum(n) FROM q_huge GROUP BY n');
+SELECT same('SELECT sum(s) FROM (SELECT i, sum(n) AS s FROM q_huge WHERE k <> 2 GROUP BY i) g');
+DROP TABLE q_huge;
 -- these raise: the error is PostgreSQL's
 SET tqp.force = on;
 SELECT abs(i4) FROM q_ext;

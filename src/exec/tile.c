@@ -255,7 +255,7 @@ static TqpStatus finish_tile(TqpTile *tile, uint32_t end) {
     tile->sink.rows_in += tile->selected;
     if (tile->steps != NULL)
         tile->sink.ns += tqp_exec_clock_ns() - before;
-    return TQP_OK;
+    return tqp_exec_flags_status(tile->flags); /* the sink's own: this may be the last tile */
 }
 
 TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) {
