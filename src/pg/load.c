@@ -213,6 +213,7 @@ static TqpStatus execute(TqpLoad *load, const BuildPlan *plan, const char *path,
     TQP_TRY(make_batches(load, nworkers + 1, pages, err));
     TQP_TRY(tqp_store_writer_create(path, load->base, plan->ncolumns, plan->columns, &load->broker,
                                     &load->writer, err));
+    tqp_store_writer_set_blocks(load->writer, load->nblocks);
     tqp_control_progress_begin(RelationGetRelid(load->rel), load->nblocks);
     TqpStatus status = tqp_load_team_run(load, nworkers, err);
     if (load->raised != NULL)

@@ -155,13 +155,13 @@ static TqpLane code_lane(uint32_t entries) {
     return entries <= 1u << 8 ? TQP_LANE_U8 : entries <= 1u << 16 ? TQP_LANE_U16 : TQP_LANE_U32;
 }
 
-static TqpStatus plan_text(const TqpStage *s, TqpInterner *interner, bool adaptive, TqpDistinct *d,
-                           TqpEncodePlan *plan, bool *plain) {
+static TqpStatus plan_text(const TqpStage *s, TqpInterner *interner, uint64_t expected,
+                           TqpDistinct *d, TqpEncodePlan *plan, TqpVerdict *verdict) {
     TqpTensor *t = &plan->tensor;
     t->encoding = TQP_ENC_BYTES;
     t->lane = TQP_LANE_VIEW;
     plan->text_bytes = (uint32_t)s->text_bytes;
-    if (interner == NULL)
+    if (interner == NULL || (expected > 0 && tqp_intern_hopeless(interner, s, expected)))
         return TQP_OK;
     TQP_TRY(tqp_distinct_find(d, s));
     uint32_t n = d->count;
@@ -172,12 +172,10 @@ static TqpStatus plan_text(const TqpStage *s, TqpInterner *interner, bool adapti
         ((uint32_t *)d->hashes.data)[0] = tqp_intern_hash("", 0);
         n = 1;
     }
-    if (!tqp_intern_merge(interner, n, d->views.data, d->hashes.data, s->nrows - s->null_count,
-                          adaptive, d->codes.data)) {
-        if (plain != NULL)
-            *plain = true;
+    *verdict = tqp_intern_merge(interner, n, d->views.data, d->hashes.data,
+                                s->nrows - s->null_count, expected, d->codes.data);
+    if (*verdict != TQP_DICT_YES)
         return TQP_OK;
-    }
     t->encoding = TQP_ENC_DICT;
     t->lane = code_lane(tqp_interner_count(interner));
     plan->text_bytes = 0;
@@ -238,11 +236,10 @@ static void emit_validity(const TqpStage *s, uint64_t *out) {
 
 /* ---- both steps ---- */
 
-TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, bool adaptive,
-                          TqpDistinct *scratch, TqpEncodePlan *plan, bool *plain) {
+TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, uint64_t expected,
+                          TqpDistinct *scratch, TqpEncodePlan *plan, TqpVerdict *verdict) {
     memset(plan, 0, sizeof *plan);
-    if (plain != NULL)
-        *plain = false;
+    *verdict = TQP_DICT_NO;
     if (s->status != TQP_OK)
         return s->status;
     TqpTensor *t = &plan->tensor;
@@ -252,7 +249,7 @@ TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, bool adaptiv
     if (s->class == TQP_CLASS_INT)
         plan_int(s, t);
     else if (s->class == TQP_CLASS_TEXT)
-        TQP_TRY(plan_text(s, interner, adaptive, scratch, plan, plain));
+        TQP_TRY(plan_text(s, interner, expected, scratch, plan, verdict));
     else if (s->class == TQP_CLASS_BOOL)
         t->lane = TQP_LANE_MASK;
     else
@@ -292,7 +289,8 @@ TqpStatus tqp_stage_tensor(const TqpStage *s, TqpArena *a, TqpInterner *interner
                            TqpError *err) {
     TqpDistinct scratch = {.broker = s->broker};
     TqpEncodePlan plan;
-    TqpStatus status = tqp_encode_plan(s, interner, false, &scratch, &plan, NULL);
+    TqpVerdict verdict;
+    TqpStatus status = tqp_encode_plan(s, interner, 0, &scratch, &plan, &verdict);
     if (status == TQP_OK) {
         char *memory = tqp_arena_alloc(a, plan.layout.bytes + TQP_CHUNK_PAD);
         if (memory == NULL) {

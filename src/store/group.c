@@ -79,22 +79,29 @@ static void split(TqpInt128 value, uint64_t halves[2]) {
     halves[1] = (uint64_t)((TqpUint128)value >> 64);
 }
 
+/* Rows of the column at the end, from what its blocks hold here. */
+static uint64_t expected_rows(const GroupImage *im) {
+    const TqpStoreGroup *m = im->meta;
+    uint64_t rows = m->nblocks > 0 ? (uint64_t)m->nrows * im->w->nblocks / m->nblocks : 0;
+    return rows > m->nrows ? rows : (uint64_t)m->nrows + 1;
+}
+
 static TqpStatus encode_column(GroupImage *im, uint32_t c, const TqpStage *stage,
                                TqpDiskChunk *chunk) {
     TqpStoreWriter *w = im->w;
     TqpEncodePlan plan;
     bool plain = w->interners[c] == NULL || __atomic_load_n(&w->plain[c], __ATOMIC_RELAXED);
     char *memory;
-    bool gave_up;
+    TqpVerdict verdict;
     memset(chunk, 0, sizeof *chunk);
     if (stage->status == TQP_UNSUPPORTED) {
         chunk->state = TQP_DISK_UNSUPPORTED;
         strncpy(chunk->u.reason, stage->reason, sizeof chunk->u.reason - 1);
         return TQP_OK;
     }
-    TQP_TRY(tqp_encode_plan(stage, plain ? NULL : w->interners[c], true, &im->scratch->distinct,
-                            &plan, &gave_up));
-    if (gave_up)
+    TQP_TRY(tqp_encode_plan(stage, plain ? NULL : w->interners[c], expected_rows(im),
+                            &im->scratch->distinct, &plan, &verdict));
+    if (!plain && verdict == TQP_DICT_NO)
         __atomic_store_n(&w->plain[c], true, __ATOMIC_RELAXED);
     TQP_TRY(open_chunk(im, (uint64_t)c * TQP_STAGGER % TQP_STORE_PAGE, plan.layout.bytes, &memory,
                        &chunk->u.data.extent));
@@ -224,6 +231,33 @@ static TqpStatus build(GroupImage *im, TqpStage *const *stages, TqpError *err) {
                 place_extent(&chunks[c].u.data.extent, offset, slot);
     }
     return enter(im, err);
+}
+
+TqpStatus tqp_writer_recode(TqpStoreWriter *w, uint32_t g, uint32_t c, const TqpStage *stage,
+                            TqpError *err) {
+    TqpDiskChunk *chunk = &w->chunks[(size_t)g * w->ncolumns + c];
+    TqpStoreGroup meta = {.nrows = stage->nrows};
+    TqpWriterScratch *scratch = take_scratch(w);
+    if (scratch == NULL)
+        return tqp_error_set(err, TQP_NO_MEMORY, "no memory to encode a row group");
+    GroupImage im = {.w = w, .scratch = scratch, .meta = &meta};
+    TqpDiskChunk coded;
+    uint64_t offset;
+    uint32_t slot;
+    TqpStatus status = encode_column(&im, c, stage, &coded);
+    if (status != TQP_OK)
+        tqp_error_set(err, status, "encoding a row group: %s", tqp_status_name(status));
+    bool better = status == TQP_OK && coded.encoding == TQP_ENC_DICT;
+    if (better)
+        status = tqp_writer_place(w, im.bytes, im.nslots, &offset, &slot, err);
+    if (better && status == TQP_OK)
+        status = tqp_writer_write(w, scratch->image.data, im.bytes, offset, err);
+    if (better && status == TQP_OK) {
+        place_extent(&coded.u.data.extent, offset, slot);
+        *chunk = coded;
+    }
+    give_scratch(w, scratch);
+    return status;
 }
 
 static TqpStatus check_arguments(const TqpStoreWriter *w, const TqpStoreGroup *meta,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "store/store.h"
+#include "store/stage.h"
 
 /* Most columns of few distinct values hold short strings: those hash as one integer. */
 static inline uint32_t tqp_intern_hash(const char *data, uint32_t len) {
@@ -30,12 +30,46 @@ static inline bool tqp_view_same(TqpView a, TqpView b) {
 /* Byte order, as memcmp sees it, then length. */
 int tqp_intern_compare_bytes(TqpView a, TqpView b);
 
+/* ---- is a dictionary worth its while? (store/judge.c) ---- */
+
+/* What is known when the strings of a row group arrive. */
+typedef struct TqpEvidence {
+    uint64_t seen;      /* distinct strings before this group, coded or postponed */
+    uint64_t strings;   /* distinct strings of this group .. */
+    uint64_t known;     /* .. and how many of them had been seen */
+    uint64_t rows;      /* seen, these included */
+    uint64_t expected;  /* rows that there will be; at least `rows` */
+    uint64_t most;      /* entries that a dictionary may have */
+    uint32_t postponed; /* groups that were told to wait */
+} TqpEvidence;
+
+/* Enough repeats for a dictionary of so many entries. */
+bool tqp_dict_pays(uint64_t entries, uint64_t rows);
+TqpVerdict tqp_dict_judge(const TqpEvidence *e);
+
+/* Hashes of the strings of postponed groups. */
+typedef struct TqpSample {
+    TqpBuffer slots; /* uint32_t, 0 = free */
+    uint32_t nslots, count;
+    uint32_t coded;  /* of them, in the dictionary by now */
+    uint32_t groups; /* postponed */
+    uint64_t rows;   /* of these groups */
+} TqpSample;
+
+bool tqp_sample_has(const TqpSample *s, uint32_t hash);
+/* False: it would be too large. */
+bool tqp_sample_add(TqpSample *s, TqpBroker *broker, uint32_t hash);
+
 /*
- * Codes of n distinct strings that stand for `rows` rows; hashes by tqp_intern_hash.  With
- * `adaptive` the strings are refused unless a dictionary pays: few entries, or each used often.
+ * Codes of n distinct strings that stand for `rows` rows; hashes by tqp_intern_hash.  `expected`:
+ * rows that the column will have by the host's estimate, and the strings are judged; 0: whatever
+ * fits is taken.  Only with TQP_DICT_YES are there codes.
  */
-bool tqp_intern_merge(TqpInterner *in, uint32_t n, const TqpView *strings, const uint32_t *hashes,
-                      uint64_t rows, bool adaptive, uint32_t *codes);
+TqpVerdict tqp_intern_merge(TqpInterner *in, uint32_t n, const TqpView *strings,
+                            const uint32_t *hashes, uint64_t rows, uint64_t expected,
+                            uint32_t *codes);
+/* Would they be refused, by a sample of them?  Cheap, and false while nothing was postponed. */
+bool tqp_intern_hopeless(TqpInterner *in, const TqpStage *s, uint64_t expected);
 /* Rows of the base that the entries stand for already. */
 void tqp_intern_add_rows(TqpInterner *in, uint64_t rows);
 

@@ -21,6 +21,7 @@ struct TqpInterner {
     uint32_t count;
     uint64_t bytes;
     uint64_t rows;    /* that the entries stand for */
+    TqpSample sample; /* of strings that must wait */
     TqpBuffer views;  /* TqpView by code */
     TqpBuffer hashes; /* uint32_t by code */
     TqpBuffer slots;  /* uint32_t: code + 1, 0 = free */
@@ -52,6 +53,7 @@ void tqp_interner_destroy(TqpInterner *in) {
     tqp_buffer_free(&in->views);
     tqp_buffer_free(&in->hashes);
     tqp_buffer_free(&in->slots);
+    tqp_buffer_free(&in->sample.slots);
     tqp_arena_free(&in->strings);
     pthread_mutex_destroy(&in->lock);
     free(in);
@@ -173,36 +175,106 @@ static bool copy_strings(TqpInterner *in, uint32_t first) {
     return true;
 }
 
-/* A dictionary pays when it is small, or when its entries repeat: comparing, joining and grouping
- * then work on codes.  Long ones must repeat more, because each publish ranks them. */
-static bool pays(uint64_t entries, uint64_t rows) {
-    return entries <= 4096 || (entries <= 1u << 16 && rows >= 2 * entries) || rows >= 4 * entries;
+/* ---- judging ---- */
+
+static bool is_known(const TqpInterner *in, uint32_t hash) {
+    const uint32_t *slots = in->slots.data, *hashes = in->hashes.data;
+    if (tqp_sample_has(&in->sample, hash))
+        return true;
+    for (uint32_t at = hash & (in->nslots - 1); slots[at] != 0; at = (at + 1) & (in->nslots - 1))
+        if (hashes[slots[at] - 1] == hash)
+            return true;
+    return false;
 }
 
-bool tqp_intern_merge(TqpInterner *in, uint32_t n, const TqpView *strings, const uint32_t *hashes,
-                      uint64_t rows, bool adaptive, uint32_t *codes) {
+static TqpEvidence gather(const TqpInterner *in, uint32_t n, const uint32_t *hashes, uint64_t rows,
+                          uint64_t expected) {
+    TqpEvidence e = {.seen = in->count + in->sample.count - in->sample.coded,
+                     .strings = n,
+                     .rows = in->rows + in->sample.rows + rows,
+                     .most = in->max_entries,
+                     .postponed = in->sample.groups};
+    e.expected = expected > e.rows ? expected : e.rows;
+    for (uint32_t i = 0; i < n; i++)
+        e.known += is_known(in, hashes[i]);
+    return e;
+}
+
+static TqpVerdict judge(TqpInterner *in, uint32_t n, const uint32_t *hashes, uint64_t rows,
+                        uint64_t expected) {
+    /* What would do if all strings were new needs no look at them. */
+    uint64_t seen = in->count + in->sample.count - in->sample.coded;
+    if (tqp_dict_pays(seen + n, in->rows + in->sample.rows + rows))
+        return TQP_DICT_YES;
+    TqpEvidence e = gather(in, n, hashes, rows, expected);
+    TqpVerdict verdict = tqp_dict_judge(&e);
+    if (verdict != TQP_DICT_LATER)
+        return verdict;
+    in->sample.groups++;
+    in->sample.rows += rows;
+    for (uint32_t i = 0; i < n; i++)
+        if (!is_known(in, hashes[i]) && !tqp_sample_add(&in->sample, in->broker, hashes[i]))
+            return TQP_DICT_NO;
+    return TQP_DICT_LATER;
+}
+
+#define GLANCE 4096u /* rows */
+
+bool tqp_intern_hopeless(TqpInterner *in, const TqpStage *s, uint64_t expected) {
+    const uint32_t *offsets = s->values.data;
+    const char *text = s->text.data;
+    uint32_t hashes[GLANCE], n = 0, step = s->nrows / GLANCE + 1;
     pthread_mutex_lock(&in->lock);
-    bool ok = seed(in) == TQP_OK;
-    uint32_t first = in->count;
-    for (uint32_t i = 0; ok && i < n; i++) {
+    bool asked = in->seeded && in->count == 0 && in->sample.groups > 0;
+    pthread_mutex_unlock(&in->lock);
+    for (uint32_t row = 0; asked && row < s->nrows; row += step)
+        if (offsets[row + 1] > offsets[row])
+            hashes[n++] = tqp_intern_hash(text + offsets[row], offsets[row + 1] - offsets[row]);
+    if (n == 0)
+        return false;
+    pthread_mutex_lock(&in->lock);
+    TqpEvidence e = gather(in, n, hashes, s->nrows, expected);
+    pthread_mutex_unlock(&in->lock);
+    return tqp_dict_judge(&e) == TQP_DICT_NO;
+}
+
+/* ---- merging ---- */
+
+static bool add_all(TqpInterner *in, uint32_t n, const TqpView *strings, const uint32_t *hashes,
+                    uint32_t *codes) {
+    for (uint32_t i = 0; i < n; i++) {
         uint32_t hash =
             hashes != NULL ? hashes[i] : tqp_intern_hash(strings[i].data, strings[i].len);
-        ok = find_or_add(in, strings[i], hash, &codes[i]);
+        if (!find_or_add(in, strings[i], hash, &codes[i]))
+            return false;
     }
-    if (ok && adaptive && in->count > first)
-        ok = pays(in->count, in->rows + rows);
-    if (ok && in->count > first)
-        ok = copy_strings(in, first);
-    if (ok)
-        in->rows += rows;
-    else if (in->seeded)
+    return true;
+}
+
+TqpVerdict tqp_intern_merge(TqpInterner *in, uint32_t n, const TqpView *strings,
+                            const uint32_t *hashes, uint64_t rows, uint64_t expected,
+                            uint32_t *codes) {
+    pthread_mutex_lock(&in->lock);
+    TqpVerdict verdict = seed(in) == TQP_OK ? TQP_DICT_YES : TQP_DICT_NO;
+    uint32_t first = in->count;
+    if (verdict == TQP_DICT_YES && expected > 0)
+        verdict = judge(in, n, hashes, rows, expected);
+    if (verdict == TQP_DICT_YES && (!add_all(in, n, strings, hashes, codes) ||
+                                    (in->count > first && !copy_strings(in, first)))) {
         roll_back(in, first);
+        verdict = TQP_DICT_NO;
+    }
+    if (verdict == TQP_DICT_YES) {
+        in->rows += rows;
+        for (uint32_t code = first; in->sample.count > 0 && code < in->count; code++)
+            in->sample.coded += tqp_sample_has(&in->sample, ((uint32_t *)in->hashes.data)[code]);
+    }
     pthread_mutex_unlock(&in->lock);
-    return ok;
+    return verdict;
 }
 
 bool tqp_interner_codes(TqpInterner *in, uint32_t n, const TqpView *strings, uint32_t *codes) {
-    return tqp_intern_merge(in, n, strings, NULL, n, false, codes);
+    return tqp_intern_merge(in, n, strings, NULL, n, 0, codes) == TQP_DICT_YES;
 }
 
 uint32_t tqp_interner_count(TqpInterner *in) {

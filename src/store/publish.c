@@ -254,6 +254,7 @@ static void sweep(TqpStoreWriter *w, const ManifestParts *m) {
 
 static TqpStatus publish(TqpStoreWriter *w, const TqpStorePublish *p, ManifestParts *m,
                          TqpError *err) {
+    TQP_TRY(tqp_writer_recode_all(w, err));
     TQP_TRY(order_groups(w, m->order, err));
     TQP_TRY(publish_columns(w, p, m->columns, err));
     TQP_TRY(tqp_writer_poll(w, err));

@@ -70,12 +70,16 @@ typedef struct TqpEncodePlan {
     const TqpDistinct *distinct; /* DICT */
 } TqpEncodePlan;
 
+/* May a column's strings be codes?  LATER: they are plain for now, but may be at the end. */
+typedef enum TqpVerdict { TQP_DICT_NO, TQP_DICT_LATER, TQP_DICT_YES } TqpVerdict;
+
 /*
- * Choose the narrowest exact encoding.  `interner` NULL: strings stay plain.  With `adaptive` a
- * dictionary that does not pay is refused and *plain (may be NULL otherwise) is set.
+ * Choose the narrowest exact encoding.  `interner` NULL: strings stay plain.  `expected`: rows of
+ * the column, by which a dictionary is judged (tqp_intern_merge).
  */
-TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, bool adaptive,
-                          TqpDistinct *scratch, TqpEncodePlan *plan, bool *plain) TQP_NODISCARD;
+TqpStatus tqp_encode_plan(const TqpStage *s, TqpInterner *interner, uint64_t expected,
+                          TqpDistinct *scratch, TqpEncodePlan *plan,
+                          TqpVerdict *verdict) TQP_NODISCARD;
 /* Write the plan's layout.bytes bytes to memory, 64-byte aligned. */
 void tqp_encode_emit(const TqpStage *s, const TqpEncodePlan *plan, char *memory);
 

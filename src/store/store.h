@@ -154,6 +154,8 @@ uint64_t tqp_store_writer_bytes(TqpStoreWriter *w);
  * Once it has said so, adding returns TQP_CANCELLED and the build cannot be finished.
  */
 void tqp_store_writer_set_poll(TqpStoreWriter *w, const TqpHostPoll *poll);
+/* Before the first group: blocks of the relation, so that a group tells how many rows to expect. */
+void tqp_store_writer_set_blocks(TqpStoreWriter *w, uint32_t nblocks);
 typedef struct TqpStorePublish {
     uint64_t timeline, max_lsn;
     TqpStoreCompare compare; /* ranks of dictionaries */

@@ -14,6 +14,8 @@
 
 /* Above so many segments the small ones of a base are copied together. */
 #define MANY_SEGMENTS 32
+/* Groups of a base that were plain for want of evidence, at most. */
+#define JUDGE_AGAIN 4u
 #define WRITE_SLICE   ((uint64_t)1 << 20)
 #define HUGE_PAGE     ((uint64_t)2 << 20)
 #define HUGE_FROM     ((uint64_t)256 << 10) /* shorter segments stay in small pages */
@@ -38,6 +40,10 @@ void tqp_store_writer_set_poll(TqpStoreWriter *w, const TqpHostPoll *poll) {
     for (uint32_t c = 0; c < w->ncolumns; c++)
         if (w->interners[c] != NULL)
             tqp_interner_set_poll(w->interners[c], poll);
+}
+
+void tqp_store_writer_set_blocks(TqpStoreWriter *w, uint32_t nblocks) {
+    w->nblocks = nblocks;
 }
 
 TqpStatus tqp_writer_poll(const TqpStoreWriter *w, TqpError *err) {
@@ -143,10 +149,14 @@ const TqpDiskChunk *tqp_writer_base_chunk(const TqpStoreWriter *w, int32_t base_
                                    (uint32_t)w->base_column[column]];
 }
 
-/* The dictionary goes on from the base's; a column that was plain there stays plain. */
+/*
+ * The dictionary goes on from the base's.  A column that was plain there stays plain, unless there
+ * were so few rows that nothing could be said about its strings.
+ */
 static TqpStatus take_strings(TqpStoreWriter *w, uint32_t c, TqpError *err) {
     const TqpDict *dict = NULL;
     uint64_t rows = 0;
+    uint32_t nplain = 0;
     if (w->base_column[c] >= 0)
         TQP_TRY(tqp_store_dict(w->base, (uint32_t)w->base_column[c], &dict, err));
     for (uint32_t g = 0; w->base != NULL && g < w->base->ngroups; g++) {
@@ -154,10 +164,11 @@ static TqpStatus take_strings(TqpStoreWriter *w, uint32_t c, TqpError *err) {
         if (chunk == NULL || chunk->state != TQP_DISK_PRESENT)
             continue;
         if (chunk->encoding == TQP_ENC_BYTES)
-            w->plain[c] = true;
+            nplain++;
         else
             rows += w->base->groups[g].nrows - chunk->null_count;
     }
+    w->plain[c] = nplain > JUDGE_AGAIN || (nplain > 0 && dict != NULL);
     w->interners[c] = tqp_interner_create(dict, TQP_DICT_ENTRIES, TQP_DICT_BYTES, w->broker);
     if (w->interners[c] == NULL)
         return tqp_error_set(err, TQP_NO_MEMORY, "no memory for a dictionary");

@@ -31,6 +31,7 @@ struct TqpStoreWriter {
     int *base_column; /* of the base, or -1 */
     bool *rewrite;    /* per segment of the base: mostly dead, so copy what is taken from it */
     TqpInterner **interners; /* NULL but for text */
+    uint32_t nblocks;        /* of the relation; 0 = not told */
     /* atomic */
     bool *plain; /* per column: its strings stay plain from now on */
     /* under the mutex */
@@ -62,6 +63,14 @@ TqpStatus tqp_writer_place(TqpStoreWriter *w, uint64_t bytes, uint32_t nslots, u
 /* Write into a place, asking the poll in between. */
 TqpStatus tqp_writer_write(TqpStoreWriter *w, const void *data, uint64_t bytes, uint64_t offset,
                            TqpError *err) TQP_NODISCARD;
+/*
+ * group.c: encode column c of group g anew; what it had stays when it gets no codes.  For the one
+ * thread that finishes.
+ */
+TqpStatus tqp_writer_recode(TqpStoreWriter *w, uint32_t g, uint32_t c, const TqpStage *stage,
+                            TqpError *err) TQP_NODISCARD;
+/* recode.c: the strings of groups that were postponed become codes where others are. */
+TqpStatus tqp_writer_recode_all(TqpStoreWriter *w, TqpError *err) TQP_NODISCARD;
 const TqpDiskChunk *tqp_writer_base_chunk(const TqpStoreWriter *w, int32_t base_group,
                                           uint32_t column); /* or NULL */
 
