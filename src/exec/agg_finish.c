@@ -476,7 +476,10 @@ static TqpStatus prepare(Finish *f) {
         return TQP_OK;
     TQP_TRY(run_parts(f));
     f->merged = true;
-    return tqp_distinct_finish(agg->distinct, &agg->states[0].accs, NULL);
+    const uint64_t base[] = {0, agg->ngroups};
+    TqpAccs *accs = &agg->states[0].accs;
+    const TqpDistinctTarget target = {1, &accs, base, NULL};
+    return tqp_distinct_finish(agg->distinct, &target);
 }
 
 static TqpStatus hand_over_list(const TqpAccPlan *plan, TqpGroupList *list, TqpResult *result) {

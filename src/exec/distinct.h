@@ -18,9 +18,16 @@ TqpStatus tqp_distinct_begin(TqpDistinctSets **sets, TqpRun *run, const TqpAccPl
                              uint32_t ngroups) TQP_NODISCARD;
 TqpStatus tqp_distinct_add(TqpDistinctSets *sets, uint32_t state, TqpTile *tile, const void *groups,
                            TqpLane group_lane) TQP_NODISCARD;
-/* Counts and sums into accs.  ids[state][group]: number in accs of a state's group; NULL = same. */
-TqpStatus tqp_distinct_finish(TqpDistinctSets *sets, TqpAccs *accs,
-                              const uint32_t *const *ids) TQP_NODISCARD;
+/* Where counts and sums go: group g of all is group g - base[p] of accs[p], base[p + 1] > g. */
+typedef struct TqpDistinctTarget {
+    uint32_t nparts;
+    TqpAccs *const *accs;
+    const uint64_t *base;       /* nparts + 1 */
+    const uint32_t *const *ids; /* [state][its group]: group of all; NULL: as they are */
+} TqpDistinctTarget;
+
+/* distinct_finish.c: counts and sums into accumulators that are merged already. */
+TqpStatus tqp_distinct_finish(TqpDistinctSets *sets, const TqpDistinctTarget *target) TQP_NODISCARD;
 void tqp_distinct_release(TqpDistinctSets *sets); /* NULL is fine */
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec/hash.h"
+#include "exec/slices.h"
 
 #define SPLIT_KEYS  65536u /* fewer groups than this are merged by one worker */
 #define PART_BITS   5u     /* else into 2^PART_BITS partitions */
@@ -177,6 +178,39 @@ static TqpStatus alloc_ids(TqpRun *run, TqpHash *hash) {
     return TQP_OK;
 }
 
+/* From a group's number in its part to that among all groups. */
+static TqpStatus number_groups(void *job, const TqpStop *stop, uint64_t from, uint64_t to) {
+    const TqpHash *hash = job;
+    for (uint64_t s = from; s < to; s++) {
+        const TqpHashState *state = &hash->states[s];
+        const TqpKeySlot *entries = state->entries.data;
+        for (uint32_t p = 0; state->groups.open && p < hash->nparts; p++)
+            for (uint32_t i = state->entries_begin[p]; i < state->entries_begin[p + 1]; i++) {
+                if (tqp_stop_at(stop, i))
+                    return TQP_CANCELLED;
+                hash->ids[s][entries[i].number - 1] += (uint32_t)hash->base[p];
+            }
+    }
+    return TQP_OK;
+}
+
+static TqpStatus finish_distinct(TqpRun *run, TqpHash *hash) {
+    TqpAccs **accs = tqp_arena_alloc(&run->arena, hash->nparts * sizeof(TqpAccs *));
+    uint64_t n = hash->base[hash->nparts];
+    if (accs == NULL)
+        return tqp_exec_arena_status(&run->arena);
+    if (n > UINT32_MAX)
+        return TQP_MEMORY_LIMIT;
+    for (uint32_t p = 0; p < hash->nparts; p++)
+        accs[p] = &hash->final[p]->accs;
+    if (hash->nparts > 1)
+        TQP_TRY(tqp_slices_run(run, tqp_slices_workers(run, n, SPLIT_KEYS), hash->nstates, 1,
+                               number_groups, hash));
+    const TqpDistinctTarget target = {hash->nparts, accs, hash->base,
+                                      (const uint32_t *const *)hash->ids};
+    return tqp_distinct_finish(hash->distinct, &target);
+}
+
 static TqpStatus merge_states(TqpRun *run, TqpHash *hash) {
     uint32_t used = 0, last = 0;
     uint64_t keys = 0;
@@ -187,7 +221,7 @@ static TqpStatus merge_states(TqpRun *run, TqpHash *hash) {
         last = s;
         keys += hash->states[s].groups.table.nkeys;
     }
-    hash->part_bits = used > 1 && keys >= SPLIT_KEYS && hash->distinct == NULL ? PART_BITS : 0;
+    hash->part_bits = used > 1 && keys >= SPLIT_KEYS ? PART_BITS : 0;
     hash->nparts = 1u << hash->part_bits;
     hash->parts = tqp_arena_zalloc(&run->arena, hash->nparts * sizeof(TqpHashGroups));
     TqpHashGroups **final = tqp_arena_zalloc(&run->arena, hash->nparts * sizeof(TqpHashGroups *));
@@ -205,12 +239,9 @@ static TqpStatus merge_states(TqpRun *run, TqpHash *hash) {
         atomic_store(&hash->next, 0);
         TQP_TRY(tqp_team_run(workers, run->query->poll, merge_work, run));
     }
-    if (hash->distinct != NULL && used > 0)
-        TQP_TRY(tqp_distinct_finish(hash->distinct, &final[0]->accs,
-                                    (const uint32_t *const *)hash->ids));
     for (uint32_t p = 0; p < hash->nparts; p++)
         hash->base[p + 1] = hash->base[p] + (final[p]->open ? final[p]->table.nkeys : 0);
-    return TQP_OK;
+    return hash->distinct != NULL && used > 0 ? finish_distinct(run, hash) : TQP_OK;
 }
 
 /* ---- result ---- */

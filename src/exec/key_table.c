@@ -28,6 +28,14 @@ void tqp_key_table_free(TqpKeyTable *table) {
     tqp_buffer_free(&table->keys);
 }
 
+TqpStatus tqp_key_table_clear(TqpKeyTable *table) {
+    table->nkeys = table->nspreads = 0;
+    table->crowded = false;
+    return table->bits == 0 ? TQP_OK
+                            : tqp_memory_clear(table->slots.data, sizeof(TqpKeySlot) << table->bits,
+                                               table->stop);
+}
+
 static inline TqpView view_word(const uint64_t *word) {
     TqpView v;
     memcpy(&v, word, sizeof(v));

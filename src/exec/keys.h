@@ -68,6 +68,8 @@ typedef struct TqpKeyTable {
 
 void tqp_key_table_init(TqpKeyTable *table, const TqpKeyPlan *plan, TqpBroker *broker);
 void tqp_key_table_free(TqpKeyTable *table);
+/* Without keys again; its memory stays. */
+TqpStatus tqp_key_table_clear(TqpKeyTable *table) TQP_NODISCARD;
 TqpStatus tqp_key_table_reserve(TqpKeyTable *table, uint64_t nkeys) TQP_NODISCARD;
 void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uint64_t *hashes);
 /* numbers[i] of the i-th key; keys not seen before get the next numbers.  n <= TQP_KEY_BATCH */

@@ -36,7 +36,8 @@ static TqpStatus fill_stage(const TqpStoreWriter *w, const TqpTensor *t, TqpStag
         if (t->validity != NULL && !tqp_bitmap_get(t->validity, row))
             tqp_stage_null(stage);
         else
-            tqp_stage_text(stage, t->bytes + t->offsets[row], t->offsets[row + 1] - t->offsets[row]);
+            tqp_stage_text(stage, t->bytes + t->offsets[row],
+                           t->offsets[row + 1] - t->offsets[row]);
     }
     TqpStatus status = tqp_stage_status(stage, &reason);
     return status == TQP_OK ? TQP_OK : tqp_error_set(err, status, "%s", reason);

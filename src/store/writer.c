@@ -16,9 +16,9 @@
 #define MANY_SEGMENTS 32
 /* Groups of a base that were plain for want of evidence, at most. */
 #define JUDGE_AGAIN 4u
-#define WRITE_SLICE   ((uint64_t)1 << 20)
-#define HUGE_PAGE     ((uint64_t)2 << 20)
-#define HUGE_FROM     ((uint64_t)256 << 10) /* shorter segments stay in small pages */
+#define WRITE_SLICE ((uint64_t)1 << 20)
+#define HUGE_PAGE   ((uint64_t)2 << 20)
+#define HUGE_FROM   ((uint64_t)256 << 10) /* shorter segments stay in small pages */
 
 void tqp_writer_temp_name(char name[TQP_FILE_NAME], uint64_t generation) {
     char segment[TQP_FILE_NAME - 4];
