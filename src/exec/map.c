@@ -20,6 +20,14 @@ static void add_empty_row(TqpBuild *build) {
     }
 }
 
+static bool is_range_sound(const TqpSink *sink) {
+    const TqpMap *map = &sink->map;
+    bool sound = map->nranges <= 2 && !(map->nranges > 0 && (map->exists_only || map->unique));
+    for (uint32_t k = 0; sound && k < map->nranges; k++)
+        sound = map->ranges[k] < sink->ncolumns;
+    return sound;
+}
+
 TqpStatus tqp_build_make(TqpBuild *build, TqpRun *run, uint64_t nrows, TqpColumn *columns) {
     const TqpSink *sink = &run->pipeline->sink;
     memset(build, 0, sizeof(*build));
@@ -40,14 +48,16 @@ TqpStatus tqp_build_make(TqpBuild *build, TqpRun *run, uint64_t nrows, TqpColumn
     for (uint32_t k = 0; k < sink->map.nkeys; k++)
         if (sink->map.columns[k] >= sink->ncolumns)
             return TQP_INVALID;
+    if (!is_range_sound(sink))
+        return TQP_INVALID;
     switch (sink->map.kind) {
     case TQP_MAP_DENSE:
         return tqp_build_dense(build, run);
     case TQP_MAP_HASH:
         return tqp_build_hash(build, run);
     default:
-        build->unique = build->nrows <= 1;
-        return TQP_OK;
+        build->unique = sink->map.nranges == 0 && build->nrows <= 1;
+        return sink->map.nranges > 0 ? tqp_build_range(build, run, NULL) : TQP_OK;
     }
 }
 

@@ -8,6 +8,9 @@
  *   unique      first[number], or the number itself where `first` is absent; nrows = no row
  *   otherwise   list[starts[number] .. starts[number + 1]), or that interval itself without a list
  *
+ * Those of a ranged map in the second way, of ALL list[0 .. listed); of it no other part is known
+ * to be in the order of rows.
+ *
  * When no column is fetched both are absent: some row of the key is as good as its own.
  *
  * Row nrows of every column exists and holds zeros or empty strings: what FETCH finds for a row
@@ -31,12 +34,26 @@ typedef struct TqpBuildFilter {
     int64_t lo; /* in the key's lane */
 } TqpBuildFilter;
 
+/*
+ * Of a ranged map: a column's values in the order of the list, as distances from the least.  Of the
+ * second column the greatest so far.
+ */
+typedef struct TqpBuildRange {
+    TqpInt128 min;  /* value, bias included; of a float its image */
+    uint64_t span;  /* the greatest distance */
+    TqpBuffer keys; /* uint64_t, never falling among the rows of a number */
+    /* ALL: uint32_t places of the first distance of each 2^shift, and one more; else absent */
+    TqpBuffer buckets;
+    uint32_t shift;
+} TqpBuildRange;
+
 typedef struct TqpBuild {
     const TqpMap *map; /* NULL: this pipeline made no build */
     uint32_t nrows;
     uint32_t ncolumns;
     TqpColumn *columns;
-    bool null_key; /* some row has a NULL key */
+    uint32_t listed; /* ranged: rows in the map */
+    bool null_key;   /* some row has a NULL key; of a ranged ALL: a NULL in its columns */
     bool unique;   /* no key has two rows; never known of a map that is only probed by EXISTS */
     uint32_t none; /* of DENSE and exists_only: not known */
     TqpBuffer first, starts, list; /* uint32_t */
@@ -45,6 +62,7 @@ typedef struct TqpBuild {
     TqpKeyPlan plan;  /* HASH */
     TqpKeyParts parts;
     TqpBuildFilter filter;
+    TqpBuildRange ranges[2];
     TqpArena arena; /* descriptors */
 } TqpBuild;
 
@@ -79,6 +97,14 @@ TqpStatus tqp_build_hash(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
 /* map_filter.c: the filter of a HASH map, where one pays. */
 TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
+
+/*
+ * map_range.c: starts, list and range of a ranged map.  numbers: of all rows, `none` or more where
+ * they are in no map, which it says of more of them; NULL: of ALL.
+ */
+TqpStatus tqp_build_range(TqpBuild *build, struct TqpRun *run, uint32_t *numbers) TQP_NODISCARD;
+/* Can column k of the ranged map be compared with this? */
+bool tqp_build_is_range_sound(const TqpBuild *build, uint32_t k, const TqpSlot *bound);
 
 /*
  * map_rows.c: starts and list from the numbers of all rows, of which `included` have a key; the

@@ -297,7 +297,9 @@ static TqpStatus make_list(Dense *job, uint32_t included) {
     TqpBuffer numbers = {0};
     TqpStatus status = rows_run(job, &numbers, job->build->nrows, number_slice);
     if (status == TQP_OK)
-        status = tqp_build_list(job->build, job->run, numbers.data, included);
+        status = job->build->map->nranges > 0
+                     ? tqp_build_range(job->build, job->run, numbers.data)
+                     : tqp_build_list(job->build, job->run, numbers.data, included);
     tqp_buffer_free(&numbers);
     return status;
 }
@@ -312,7 +314,9 @@ static TqpStatus make_rows(Dense *job) {
         falls |= s->falls || (k > 0 && s->first < s[-1].last);
         repeats |= s->repeats || (k > 0 && s->first == s[-1].last);
     }
-    build->unique = build->none == included;
+    build->unique = build->map->nranges == 0 && build->none == included;
+    if (build->map->nranges > 0)
+        return make_list(job, included);
     if (included < nrows || falls) {
         if (!build->unique)
             return make_list(job, included);

@@ -22,7 +22,7 @@ static bool reads(const TqpStep *step, uint16_t reg) {
         found = found || step->in[k] == reg;
     if (step->op == TQP_STEP_PROBE) {
         const TqpProbe *probe = step->aux;
-        for (uint32_t k = 0; k < probe->nkeys; k++)
+        for (uint32_t k = 0; k < probe->nkeys + probe->nbounds; k++)
             found = found || probe->keys[k].reg == reg || probe->keys[k].valid == reg;
     }
     return found;

@@ -11,6 +11,20 @@ static bool has_build(const TqpTile *tile, uint64_t pipeline) {
     return pipeline < tile->run->nbuilds && tile->run->builds[pipeline].map != NULL;
 }
 
+static bool are_bounds_sound(const TqpProbe *probe, const TqpBuild *build) {
+    uint32_t nranges = build->map->nranges;
+    bool lower[2] = {false, false};
+    if ((probe->nbounds > 0) != (nranges > 0) || probe->nbounds > 2 || probe->nbounds < nranges)
+        return false;
+    for (uint32_t k = 0; k < probe->nbounds; k++) {
+        uint32_t column = k < nranges ? k : 0;
+        if (!tqp_build_is_range_sound(build, column, &probe->keys[probe->nkeys + k]))
+            return false;
+        lower[k] = probe->bounds[k] == TQP_BOUND_GT || probe->bounds[k] == TQP_BOUND_GE;
+    }
+    return nranges < 2 ? probe->nbounds < 2 || lower[0] != lower[1] : !lower[0] && lower[1];
+}
+
 static bool is_probe_sound(const TqpTile *tile, uint32_t s) {
     const TqpStep *step = &tile->pipeline->steps[s];
     const TqpProbe *probe = step->aux;
@@ -19,7 +33,8 @@ static bool is_probe_sound(const TqpTile *tile, uint32_t s) {
     const TqpBuild *build = &tile->run->builds[probe->pipeline];
     const TqpMap *map = build->map;
     uint32_t nkeys = map->kind == TQP_MAP_ALL ? 0 : map->nkeys;
-    if (probe->nkeys != nkeys || (map->exists_only && probe->kind != TQP_PROBE_EXISTS))
+    if (probe->nkeys != nkeys || (map->exists_only && probe->kind != TQP_PROBE_EXISTS) ||
+        !are_bounds_sound(probe, build))
         return false;
     if (map->kind == TQP_MAP_DENSE && !tqp_build_is_dense_sound(map, &probe->keys[0]))
         return false;
@@ -113,7 +128,7 @@ TqpStatus tqp_probe_check(const TqpRun *run) {
             run->builds[probe->pipeline].map == NULL)
             continue;
         const TqpBuild *build = &run->builds[probe->pipeline];
-        if (build->map->kind == TQP_MAP_ALL && build->nrows > 1)
+        if (build->map->kind == TQP_MAP_ALL && build->map->nranges == 0 && build->nrows > 1)
             return TQP_CARDINALITY;
     }
     return TQP_OK;
@@ -134,7 +149,7 @@ static void exists(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     if (step->out2 != TQP_NO_REG) {
         const TqpProbe *probe = state->probe;
         const uint64_t *valid = NULL;
-        if (probe->nkeys > 0 && probe->keys[0].valid != TQP_NO_REG)
+        if (probe->nkeys + probe->nbounds > 0 && probe->keys[0].valid != TQP_NO_REG)
             valid = tile->regs[probe->keys[0].valid];
         tqp_bitmap_fill(state->other, tile->n);
         for (uint32_t w = 0; w < tqp_bitmap_words(tile->n); w++) {
@@ -170,13 +185,15 @@ static uint32_t find_ranges(TqpTile *tile, TqpProbeState *state) {
     if (build->map->kind == TQP_MAP_ALL) {
         for (uint32_t k = 0; k < state->nrows; k++) {
             state->begin[k] = 0;
-            state->end[k] = build->nrows;
+            state->end[k] = build->map->nranges > 0 ? build->listed : build->nrows;
         }
     } else {
         const uint32_t *starts = build->starts.data;
         gather(tile, state, state->end, starts + 1, state->begin);
         gather(tile, state, state->begin, starts, state->begin);
     }
+    if (build->map->nranges > 0)
+        tqp_probe_range(tile, state);
     for (uint32_t k = 0; k < state->nrows; k++) {
         uint32_t count = state->end[k] - state->begin[k];
         most = count > most ? count : most;
@@ -238,6 +255,8 @@ TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) {
     const TqpProbe *probe = state->probe;
     tqp_probe_find(tile, step, state);
     if (probe->kind == TQP_PROBE_EXISTS) {
+        if (state->build->map->nranges > 0)
+            find_ranges(tile, state);
         exists(tile, step, state);
         return TQP_OK;
     }

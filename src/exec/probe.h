@@ -59,6 +59,11 @@ TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) TQP_NODISCARD;
 
 /* probe_find.c: match and the list of rows with their numbers; EXISTS: match only. */
 void tqp_probe_find(TqpTile *tile, const TqpStep *step, TqpProbeState *state);
+/* The first listed rows are those that match, and no others. */
+void tqp_probe_keep(const TqpTile *tile, TqpProbeState *state, uint32_t kept);
+
+/* probe_range.c: of each listed row, [begin, end) becomes the part between its bounds. */
+void tqp_probe_range(TqpTile *tile, TqpProbeState *state);
 
 /* pairs.c: memory for pairing at step s */
 TqpStatus tqp_pairs_init(TqpTile *tile, uint32_t s) TQP_NODISCARD;

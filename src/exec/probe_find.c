@@ -16,8 +16,9 @@ static void begin_match(const TqpTile *tile, const TqpStep *step, TqpProbeState 
         memcpy(state->match, guard, words * sizeof(uint64_t));
     else
         tqp_bitmap_fill(state->match, tile->n);
-    for (uint32_t k = 0; k < probe->nkeys; k++) {
-        if (probe->keys[k].valid == TQP_NO_REG || state->build->map->null_safe[k])
+    for (uint32_t k = 0; k < probe->nkeys + probe->nbounds; k++) {
+        if (probe->keys[k].valid == TQP_NO_REG ||
+            (k < probe->nkeys && state->build->map->null_safe[k]))
             continue;
         const uint64_t *valid = tile->regs[probe->keys[k].valid];
         for (uint32_t w = 0; w < words; w++)
@@ -92,6 +93,15 @@ static const uint64_t *key_words(TqpTile *tile, TqpProbeState *state) {
     return state->words;
 }
 
+void tqp_probe_keep(const TqpTile *tile, TqpProbeState *state, uint32_t kept) {
+    if (kept == state->nrows)
+        return;
+    state->nrows = kept;
+    memset(state->match, 0, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
+    for (uint32_t k = 0; k < kept; k++)
+        tqp_bitmap_set(state->match, state->rows[k]);
+}
+
 /* Rows whose key the table lacks are listed no more. */
 static void drop_absent(const TqpTile *tile, TqpProbeState *state) {
     uint32_t kept = 0, none = state->build->none;
@@ -100,12 +110,7 @@ static void drop_absent(const TqpTile *tile, TqpProbeState *state) {
         state->begin[kept] = state->begin[k];
         kept += state->begin[k] != none;
     }
-    if (kept == state->nrows)
-        return;
-    state->nrows = kept;
-    memset(state->match, 0, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
-    for (uint32_t k = 0; k < kept; k++)
-        tqp_bitmap_set(state->match, state->rows[k]);
+    tqp_probe_keep(tile, state, kept);
 }
 
 static void number_hashes(TqpTile *tile, TqpProbeState *state) {
@@ -130,7 +135,8 @@ void tqp_probe_find(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
         apply_filter(tile, state);
     else if (build->nrows == 0)
         memset(state->match, 0, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
-    if (state->probe->kind == TQP_PROBE_EXISTS && build->map->kind != TQP_MAP_HASH)
+    if (state->probe->kind == TQP_PROBE_EXISTS && build->map->kind != TQP_MAP_HASH &&
+        build->map->nranges == 0)
         return;
     list_matches(tile, state);
     if (build->map->kind == TQP_MAP_DENSE)

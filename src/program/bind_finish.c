@@ -47,7 +47,7 @@ static void visit_inputs(TqpStep *step, RegFn fn, void *arg) {
     if (step->op != TQP_STEP_PROBE)
         return;
     const TqpProbe *probe = probe_of(step);
-    for (uint32_t i = 0; i < probe->nkeys; i++)
+    for (uint32_t i = 0; i < probe->nkeys + probe->nbounds; i++)
         visit_slot((TqpSlot *)(uintptr_t)&probe->keys[i], fn, arg);
 }
 

@@ -142,6 +142,9 @@ void tqp_bind_join_inputs(TqpBinder *b, TqpBindJoin *j) {
         keep_mark_keys(j);
     j->unique = is_unique(b, j, true);
     j->single = is_unique(b, j, false);
+    tqp_bind_choose_bounds(b, j);
+    if (b->status != TQP_OK)
+        return;
     if (j->kind == TQP_JOIN_LEFT && j->p.nresidual > 0 && !j->unique) {
         tqp_bind_join_rows(b, j);
         return;

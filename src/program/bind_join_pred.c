@@ -46,6 +46,10 @@ static bool is_exact(TqpType t) {
     return class == TQP_CLASS_INT && t.kind != TQP_TYPE_BOOL;
 }
 
+static bool is_number(TqpType t) {
+    return is_exact(t) || tqp_type_class(t.kind) == TQP_CLASS_FLOAT;
+}
+
 /* Raises, if at all, by numbers out of range. */
 static bool only_overflows(const TqpExpr *e) {
     for (uint32_t i = 0; i < e->nargs; i++)
@@ -60,12 +64,16 @@ static bool only_overflows(const TqpExpr *e) {
     case TQP_OP_ADD:
     case TQP_OP_SUB:
     case TQP_OP_MUL:
-        return is_exact(e->type);
+        return is_number(e->type);
     case TQP_OP_CAST:
         return is_exact(e->type) && is_exact(e->args[0]->type);
     default:
         return false;
     }
+}
+
+static bool side_raises(const TqpExpr *e) {
+    return tqp_ir_expr_may_raise(e) && !only_overflows(e);
 }
 
 /* The conjunct, or whether it is true. */
@@ -85,7 +93,7 @@ static bool take_key(TqpBinder *b, const TqpExpr *e, bool definite, TqpBindPred 
     if (eq->op != TQP_OP_EQ && !null_safe)
         return false;
     for (int side = 0; side < 2; side++)
-        if (tqp_ir_expr_may_raise(eq->args[side]) && !only_overflows(eq->args[side]))
+        if (side_raises(eq->args[side]))
             return false;
     for (int swap = 0; swap < 2; swap++) {
         const TqpExpr *l = eq->args[swap], *r = eq->args[1 - swap];
@@ -152,6 +160,42 @@ void tqp_bind_split(TqpBinder *b, const TqpExpr *pred, uint32_t nleft, TqpBindPr
     out->residual = tqp_bind_zalloc(b, n * sizeof(*out->residual));
     if (b->status == TQP_OK)
         split(b, pred, false, out);
+}
+
+static bool bound_op(TqpOp op, bool swap, TqpBoundOp *out) {
+    switch (op) {
+    case TQP_OP_LT:
+        *out = swap ? TQP_BOUND_GT : TQP_BOUND_LT;
+        return true;
+    case TQP_OP_LE:
+        *out = swap ? TQP_BOUND_GE : TQP_BOUND_LE;
+        return true;
+    case TQP_OP_GT:
+        *out = swap ? TQP_BOUND_LT : TQP_BOUND_GT;
+        return true;
+    case TQP_OP_GE:
+        *out = swap ? TQP_BOUND_LE : TQP_BOUND_GE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool tqp_bind_comparison(TqpBinder *b, const TqpExpr *e, uint32_t nleft, TqpBindComparison *out) {
+    *out = (TqpBindComparison){.definite = e->op == TQP_OP_IS_TRUE};
+    e = e->op == TQP_OP_IS_TRUE ? e->args[0] : e;
+    for (int swap = 0; swap < 2; swap++) {
+        if (!bound_op(e->op, swap, &out->op))
+            return false;
+        const TqpExpr *r = e->args[swap], *l = e->args[1 - swap];
+        Reads x = reads_of(l, nleft), y = reads_of(r, nleft);
+        if (!x.left || x.right || y.left || !y.right)
+            continue;
+        out->left = l;
+        out->right = on_right(b, r, nleft);
+        return !side_raises(l) && !side_raises(r);
+    }
+    return false;
 }
 
 const TqpExpr *tqp_bind_conjunction(TqpBinder *b, uint32_t n, const TqpExpr *const *conjuncts) {

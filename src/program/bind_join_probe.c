@@ -90,8 +90,8 @@ static void fold_conditions(TqpBinder *b, const TqpBindJoin *j, TqpSlot *keys) {
 /* The build's map and the PROBE; the caller adds the registers that it gives. */
 static TqpProbe *make_probe(TqpBinder *b, TqpBindJoin *j, TqpProbeKind kind) {
     TqpProbe *probe = tqp_bind_zalloc(b, sizeof(*probe));
-    TqpSlot *keys = tqp_bind_zalloc(b, j->p.nkeys * sizeof(*keys));
-    j->build = new_build(b, j, kind == TQP_PROBE_EXISTS);
+    TqpSlot *keys = tqp_bind_zalloc(b, ((size_t)j->p.nkeys + j->bounds.n) * sizeof(*keys));
+    j->build = new_build(b, j, kind == TQP_PROBE_EXISTS && j->bounds.n == 0);
     if (b->status != TQP_OK)
         return probe;
     tqp_bind_keys(b, j->build, j->p.nkeys, j->p.keys, keys);
@@ -99,6 +99,10 @@ static TqpProbe *make_probe(TqpBinder *b, TqpBindJoin *j, TqpProbeKind kind) {
         fold_conditions(b, j, keys);
     *probe = (TqpProbe){.kind = kind, .map = &j->build->map, .keys = keys};
     probe->nkeys = j->build->map.nkeys;
+    probe->nbounds = j->bounds.n;
+    memcpy(probe->bounds, j->bounds.ops, sizeof(probe->bounds));
+    if (b->status == TQP_OK)
+        tqp_bind_bounds(b, j->build, &j->bounds, keys + probe->nkeys);
     return probe;
 }
 
@@ -168,6 +172,7 @@ static Mark probe_exists(TqpBinder *b, TqpBindJoin *j) {
     bool mark = j->kind == TQP_JOIN_MARK && j->p.nkeys == 1 && !j->p.keys[0].definite &&
                 (tqp_bind_is_null(&j->p.keys[0].l) || j->p.keys[0].l.s.valid != TQP_NO_REG ||
                  tqp_bind_is_null(&j->p.keys[0].r) || j->p.keys[0].r.s.valid != TQP_NO_REG);
+    mark = mark || (j->kind == TQP_JOIN_MARK && tqp_bind_bound_may_be_null(&j->bounds));
     Mark m = {TQP_NO_REG, TQP_NO_REG};
     TqpProbe *probe = make_probe(b, j, TQP_PROBE_EXISTS);
     if (b->status != TQP_OK)

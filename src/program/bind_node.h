@@ -96,6 +96,21 @@ typedef struct TqpBindKey {
     TqpBound l, r;
 } TqpBindKey;
 
+/* A value of the right input compared with one of the left. */
+typedef struct TqpBindComparison {
+    const TqpExpr *left, *right; /* each over the outputs of its input */
+    TqpBoundOp op;               /* right op left */
+    bool definite;               /* whether that is true, even of NULLs */
+} TqpBindComparison;
+
+/* The bounds of a ranged map's columns. */
+typedef struct TqpBindBounds {
+    uint32_t n, nranges; /* 0: the map is not ranged */
+    TqpBoundOp ops[2];
+    bool definite;
+    TqpBound r[2], l[2]; /* l: in registers, bias and range such that r is compared with it */
+} TqpBindBounds;
+
 /* The conjuncts of a join's predicate. */
 typedef struct TqpBindPred {
     uint32_t nleft, nkeys, nprobe, nbuild, nresidual;
@@ -114,6 +129,7 @@ typedef struct TqpBindJoin {
     TqpBindOpen *left, *right;
     struct TqpBinder *other; /* the right one's pipeline */
     TqpBindPred p;
+    TqpBindBounds bounds;
     TqpBindBuild *build;
     bool unique; /* no two rows of the right input match one of the left */
     bool single; /* no two rows of the left input match one of the right */
@@ -128,6 +144,8 @@ void tqp_bind_probe(TqpBinder *b, TqpBindJoin *j);
 void tqp_bind_join_rows(TqpBinder *b, TqpBindJoin *j);
 /* Split: conjuncts that may raise go to the residual.  bind_join_pred.c */
 void tqp_bind_split(TqpBinder *b, const TqpExpr *pred, uint32_t nleft, TqpBindPred *out);
+/* Is it a comparison of one input with the other that raises by numbers out of range at most? */
+bool tqp_bind_comparison(TqpBinder *b, const TqpExpr *e, uint32_t nleft, TqpBindComparison *out);
 /* The conjunction of residual conjuncts and more; NULL when there is none. */
 const TqpExpr *tqp_bind_conjunction(TqpBinder *b, uint32_t n, const TqpExpr *const *conjuncts);
 /* MASK of the rows that meet each conjunct, one after another as a filter would. */
@@ -139,6 +157,14 @@ uint16_t tqp_bind_condition(TqpBinder *b, uint32_t n, const TqpExpr *const *conj
  */
 void tqp_bind_keys(TqpBinder *b, TqpBindBuild *build, uint32_t nkeys, TqpBindKey *keys,
                    TqpSlot *slots);
+
+/* bind_join_range.c: take bounds out of the residual where that pays. */
+void tqp_bind_choose_bounds(TqpBinder *b, TqpBindJoin *j);
+/* Can the one comparison that a MARK consists of be NULL? */
+bool tqp_bind_bound_may_be_null(const TqpBindBounds *bounds);
+/* After the keys: order the map; the probe's bounds as slots[0 .. n). */
+void tqp_bind_bounds(TqpBinder *b, TqpBindBuild *build, const TqpBindBounds *bounds,
+                     TqpSlot *slots);
 
 /*
  * Do no two rows of the node agree in the columns marked in `equal` (and not NULL there) and in

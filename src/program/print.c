@@ -144,9 +144,10 @@ static void print_filter(const TqpStep *s, TqpString *out) {
 
 static void print_slot(const TqpSlot *s, TqpString *out);
 
-/* probe pairs outer r3, r4 = 0 by (r1 i32 u8), (r2 ...) live r5 */
+/* probe pairs outer r3, r4 = map of 0 by (r1 i32 u8), (r2 ...) range < (r3 ...) live r5 */
 static void print_probe(const TqpStep *s, TqpString *out) {
     static const char *const kinds[] = {"exists", "pairs", "any"};
+    static const char *const bounds[] = {"<", "<=", ">", ">="};
     const TqpProbe *p = s->aux;
     tqp_string_printf(out, "probe %s%s%s%s ", kinds[p->kind], p->outer ? " outer" : "",
                       p->single ? " single" : "", p->map->unique ? " unique" : "");
@@ -155,6 +156,11 @@ static void print_probe(const TqpStep *s, TqpString *out) {
     for (uint32_t i = 0; i < p->nkeys; i++) {
         tqp_string_printf(out, i == 0 ? " by (" : ", (");
         print_slot(&p->keys[i], out);
+        tqp_string_printf(out, ")");
+    }
+    for (uint32_t i = 0; i < p->nbounds; i++) {
+        tqp_string_printf(out, "%s %s (", i == 0 ? " range" : " and", bounds[p->bounds[i]]);
+        print_slot(&p->keys[p->nkeys + i], out);
         tqp_string_printf(out, ")");
     }
     print_live(s, out);
@@ -284,6 +290,8 @@ static void print_map(const TqpMap *map, TqpString *out) {
     for (uint32_t i = 0; i < map->nkeys; i++)
         tqp_string_printf(out, "%s%u%s", i == 0 ? " of " : ", ", map->columns[i],
                           map->null_safe[i] ? " null safe" : "");
+    for (uint32_t i = 0; i < map->nranges; i++)
+        tqp_string_printf(out, i == 0 ? " range of %u" : ", reach of %u", map->ranges[i]);
 }
 
 static void print_collect(const TqpSink *s, TqpString *out) {

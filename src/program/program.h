@@ -66,6 +66,15 @@ typedef struct TqpSlot {
  *
  * A row with a NULL in a key that is not null_safe is in no map, nor does it match as a probe.
  * DENSE keys are never null_safe.  BOOL keys come as INT slots of lane U8.
+ *
+ * A ranged map of any kind keeps the rows of a key (of ALL: all rows) in the order of one more
+ * column; a probe has one or two bounds on that column besides its keys, and its matches are the
+ * rows between them.  With two columns the first bound is an upper one of the first, the second a
+ * lower one of the second, as where a value is within intervals: matches are the rows below the
+ * first bound from the first one on that is above the second, so EXISTS tells whether there is one
+ * that meets both, and pairs are still to be tested for the second.  NULLs of the columns are in no
+ * map and a bound that is NULL matches nothing.  A column and its bounds are INT slots of any lanes
+ * and biases (but of one scale), or FLOAT.
  */
 typedef enum TqpMapKind { TQP_MAP_NONE, TQP_MAP_DENSE, TQP_MAP_HASH, TQP_MAP_ALL } TqpMapKind;
 
@@ -77,14 +86,19 @@ typedef struct TqpMap {
     TqpInt128 lo;            /* DENSE: key value of index 0 (bias included) */
     uint64_t span;           /* DENSE: number of indexes */
     bool unique;             /* proved: no two rows share a key */
-    bool exists_only;        /* only probed by EXISTS: no row numbers are needed */
+    bool exists_only;        /* only probed by EXISTS: no row numbers are needed; not ranged */
+    uint32_t nranges;        /* 0: not ranged; else not `unique` */
+    uint32_t ranges[2];      /* columns of the sink */
 } TqpMap;
+
+/* How a column of a ranged map compares with a bound. */
+typedef enum TqpBoundOp { TQP_BOUND_LT, TQP_BOUND_LE, TQP_BOUND_GT, TQP_BOUND_GE } TqpBoundOp;
 
 typedef enum TqpProbeKind {
     /*
      * out: MASK of the rows with a match.  out2 (or TQP_NO_REG): MASK of the rows without a match
      * for which SQL's IN is NULL rather than false: the map's pipeline collected some row, and the
-     * probe's key or the key of some such row is NULL (one key only).
+     * probe's key or the key of some such row is NULL (one key, or one bound, only).
      */
     TQP_PROBE_EXISTS,
     /*
@@ -113,7 +127,9 @@ typedef struct TqpProbe {
     uint32_t pipeline; /* whose sink built the map */
     const TqpMap *map;
     uint32_t nkeys;
-    const TqpSlot *keys;
+    const TqpSlot *keys; /* the bounds follow the keys */
+    uint32_t nbounds;    /* 0 unless the map is ranged */
+    TqpBoundOp bounds[2];
     bool outer, single;
     uint32_t end; /* ANY: index of its MATCH step */
 } TqpProbe;
