@@ -42,6 +42,10 @@ static bool is_null(const TqpColumn *column, uint64_t row) {
     return column->valid.data != NULL && ((const uint8_t *)column->valid.data)[row] == 0;
 }
 
+static bool has_null(const Ranging *job, uint64_t row) {
+    return is_null(job->columns[0], row) || is_null(job->columns[job->nranges - 1], row);
+}
+
 /* Rows with a NULL in a column get the number of no key. */
 static TqpStatus count_listed(Ranging *job, uint32_t *numbers) {
     TqpBuild *build = job->build;
@@ -49,7 +53,7 @@ static TqpStatus count_listed(Ranging *job, uint32_t *numbers) {
     for (uint64_t i = 0; i < build->nrows; i++) {
         if (tqp_stop_at(&job->run->leader, i))
             return TQP_CANCELLED;
-        bool null = is_null(job->columns[0], i) || is_null(job->columns[job->nranges - 1], i);
+        bool null = has_null(job, i);
         if (null && numbers != NULL)
             numbers[i] = UINT32_MAX;
         else if (null)
@@ -80,6 +84,19 @@ static TqpStatus sort_rows(Ranging *job, uint32_t *numbers) {
     uint32_t *list = job->list.data;
     list[build->nrows] = build->nrows;
     return tqp_sort_order(&input, list);
+}
+
+/* Of ALL: rows that are in no map stand anywhere in the list, by the first column alone. */
+static TqpStatus drop_unlisted(Ranging *job) {
+    uint32_t *list = job->list.data, kept = 0;
+    for (uint32_t i = 0; i < job->build->nrows; i++) {
+        if (tqp_stop_at(&job->run->leader, i))
+            return TQP_CANCELLED;
+        list[kept] = list[i];
+        kept += !has_null(job, list[i]);
+    }
+    list[kept] = job->build->nrows;
+    return TQP_OK;
 }
 
 /* Where each number's rows begin; the list is in the order of numbers. */
@@ -166,6 +183,8 @@ static TqpStatus make(Ranging *job, uint32_t *numbers) {
     TQP_TRY(sort_rows(job, numbers));
     if (numbers != NULL)
         TQP_TRY(find_starts(job, numbers));
+    else if (build->listed < build->nrows)
+        TQP_TRY(drop_unlisted(job));
     for (uint32_t k = 0; k < job->nranges; k++) {
         TQP_TRY(find_bounds(job, k));
         TQP_TRY(fill_keys(job, k, numbers));

@@ -7,10 +7,10 @@
 
 #include "program/bind_node.h"
 
-/* Rows of either side below which comparing all pairs costs less than sorting the build. */
-#define ROWS_MIN 48
-/* Rows that a key should have for it to pay to order them. */
-#define ROWS_PER_KEY 6
+/* Rows of either side up to which comparing all pairs costs less than sorting the build. */
+#define NESTED_ROWS 48
+/* A key should have that share of them for it to pay to order its rows. */
+#define KEY_SHARE 0.125
 
 typedef struct Candidate {
     uint32_t conjunct; /* of the residual */
@@ -125,13 +125,14 @@ static double count_keys(const TqpBindPred *p) {
 }
 
 static bool is_worth_it(const TqpBinder *b, const TqpBindJoin *j, const Choice *choice) {
-    double left = (double)b->source.max_rows, right = (double)j->other->source.max_rows;
-    if (left < ROWS_MIN || right < ROWS_MIN)
+    uint64_t few = b->options.nested_rows > 0 ? b->options.nested_rows : NESTED_ROWS;
+    double right = (double)j->other->source.max_rows;
+    if (b->source.max_rows <= few || j->other->source.max_rows <= few)
         return false;
     /* LEFT with a residual is two joins of materialised inputs. */
     bool whole = j->p.nresidual == choice->n && !choice->reaches;
     return j->p.nkeys == 0 || (whole && j->kind == TQP_JOIN_LEFT) ||
-           right >= ROWS_PER_KEY * count_keys(&j->p);
+           right >= KEY_SHARE * (double)few * count_keys(&j->p);
 }
 
 static bool never_null(const TqpBound *v) {

@@ -296,6 +296,7 @@ typedef bool (*TqpBindZone)(void *host, TqpView name, int64_t from, int64_t to, 
 typedef struct TqpBindOptions {
     bool utf8;                /* server encoding: UTF-8, else every character is one byte */
     uint64_t dense_group_max; /* upper bound of ngroups for DENSE; 0 = default */
+    uint64_t nested_rows;     /* of a side, up to which all pairs are compared; 0 = default */
     uint64_t dense_bytes;     /* memory that one thread may use for it; 0 = default */
     TqpBindCompare compare;   /* may be NULL: then a constant is ordered only among bytes */
     void *compare_host;

@@ -77,7 +77,7 @@ static inline void mark_step(bool *used, const TqpStep *step) {
         mark(used, step->in[k]);
     mark(used, step->guard);
     const TqpProbe *probe = step->op == TQP_STEP_PROBE ? step->aux : NULL;
-    for (uint32_t k = 0; probe != NULL && k < probe->nkeys; k++) {
+    for (uint32_t k = 0; probe != NULL && k < probe->nkeys + probe->nbounds; k++) {
         mark(used, probe->keys[k].reg);
         mark(used, probe->keys[k].valid);
     }

@@ -77,6 +77,16 @@ static inline const TqpExpr *join_random_pred(JoinRandom *j, uint32_t n, const T
         for (uint32_t i = 0; i < n; i++)
             if (types[i].kind == TQP_TYPE_BOOL)
                 return tqp_ir_col(a, i, b);
+    if (pick == 10 || pick == 11) { /* an interval, of one column or between two */
+        const TqpExpr *x = join_random_column(j, t, n, types);
+        const TqpExpr *y = join_random_column(j, t, n, types);
+        const TqpExpr *bounds[2] = {
+            tqp_ir_call2(a, ir_random(&j->r, 2) ? TQP_OP_GE : TQP_OP_GT, b, x, y),
+            tqp_ir_call2(a, ir_random(&j->r, 2) ? TQP_OP_LE : TQP_OP_LT, b,
+                         pick == 10 ? x : join_random_column(j, t, n, types),
+                         join_random_scalar(j, t, n, types))};
+        return tqp_ir_call(a, TQP_OP_AND, b, 2, bounds);
+    }
     TqpOp op = ir_random(&j->r, 3) ? TQP_OP_EQ : (TqpOp)(TQP_OP_EQ + ir_random(&j->r, 7));
     return tqp_ir_call2(a, op, b, join_random_column(j, t, n, types),
                         join_random_scalar(j, t, n, types));
