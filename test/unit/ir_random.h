@@ -374,18 +374,61 @@ static inline const TqpExpr *ir_random_key(IrRandom *r, const TqpNode *left, con
     return NULL;
 }
 
+/* A comparison of columns of one type, of one side each; NULL when there are none. */
+static inline const TqpExpr *ir_random_bound(IrRandom *r, const TqpNode *left, const TqpNode *right,
+                                             TqpType type, bool lower) {
+    const TqpType boolean = ir_type(TQP_TYPE_BOOL);
+    for (int tries = 0; tries < 24 && left->noutputs > 0 && right->noutputs > 0; tries++) {
+        uint32_t x = ir_random(r, left->noutputs), y = ir_random(r, right->noutputs);
+        if (!tqp_type_equal(left->types[x], type) || !tqp_type_equal(right->types[y], type))
+            continue;
+        const TqpExpr *l = tqp_ir_col(r->a, x, type);
+        const TqpExpr *k = tqp_ir_col(r->a, left->noutputs + y, type);
+        if (type.kind == TQP_TYPE_I64 && ir_random(r, 4) == 0)
+            k = tqp_ir_call2(r->a, ir_random(r, 2) ? TQP_OP_ADD : TQP_OP_SUB, type, k,
+                             tqp_ir_const_int(r->a, type, ir_random(r, 40)));
+        TqpOp less = ir_random(r, 2) ? TQP_OP_LT : TQP_OP_LE;
+        TqpOp more = less == TQP_OP_LT ? TQP_OP_GT : TQP_OP_GE;
+        return ir_random(r, 2) ? tqp_ir_call2(r->a, lower ? more : less, boolean, k, l)
+                               : tqp_ir_call2(r->a, lower ? less : more, boolean, l, k);
+    }
+    return NULL;
+}
+
+/* One or two bounds, of one column or of two. */
+static inline uint32_t ir_random_bounds(IrRandom *r, const TqpNode *left, const TqpNode *right,
+                                        const TqpExpr **out) {
+    TqpType type = ir_type(TQP_TYPE_I64);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < left->noutputs; i++)
+        for (uint32_t k = 0; k < right->noutputs; k++) {
+            TqpTypeClass class = tqp_type_class(left->types[i].kind);
+            bool ordered = class == TQP_CLASS_INT || class == TQP_CLASS_FLOAT;
+            if (ordered && tqp_type_equal(left->types[i], right->types[k]) && ir_random(r, 2))
+                type = left->types[i];
+        }
+    bool lower = ir_random(r, 2);
+    for (uint32_t i = 1 + ir_random(r, 2); i > 0; i--, lower = !lower) {
+        out[n] = ir_random_bound(r, left, right, type, lower);
+        n += out[n] != NULL;
+    }
+    return n;
+}
+
 /* Mostly keys, with conditions of any kind among them. */
 static inline const TqpExpr *ir_random_join_pred(IrRandom *r, const TqpNode *left,
                                                  const TqpNode *right, int depth) {
     const TqpType boolean = ir_type(TQP_TYPE_BOOL);
-    const TqpExpr *conjuncts[4];
+    const TqpExpr *conjuncts[6];
     TqpType types[64];
-    uint32_t n = 0, nkeys = ir_random(r, 8) ? 1 + ir_random(r, 2) : 0;
+    bool bounds = ir_random(r, 3) == 0, first = ir_random(r, 2);
+    uint32_t n = 0, nkeys = ir_random(r, bounds ? 2 : 8) ? 1 + ir_random(r, 2) : 0;
     uint32_t nothers = ir_random(r, 2) ? 0 : 1 + ir_random(r, 2);
     for (uint32_t i = 0; i < left->noutputs + right->noutputs && i < 64; i++)
         types[i] = i < left->noutputs ? left->types[i] : right->types[i - left->noutputs];
     r->ncolumns = left->noutputs + right->noutputs < 64 ? left->noutputs + right->noutputs : 64;
     r->columns = types;
+    n = bounds && first ? ir_random_bounds(r, left, right, conjuncts) : 0;
     for (uint32_t i = 0; i < nothers; i++)
         conjuncts[n++] = ir_random_expr(r, boolean, depth);
     for (uint32_t i = 0; i < nkeys; i++) {
@@ -393,6 +436,8 @@ static inline const TqpExpr *ir_random_join_pred(IrRandom *r, const TqpNode *lef
         if (key != NULL)
             conjuncts[n++] = key;
     }
+    if (bounds && !first)
+        n += ir_random_bounds(r, left, right, conjuncts + n);
     r->ncolumns = 0;
     if (n == 0)
         return tqp_ir_const_bool(r->a, true);
