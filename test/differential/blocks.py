@@ -16,7 +16,7 @@ FEATURES = {
     "inner join": ("join", 6), "left join": ("join", 5), "right join": ("join", 2),
     "full join": ("join", 3), "cross join": ("join", 1), "comma join": ("join", 2),
     "using": ("join", 2), "natural join": ("join", 1), "self join": ("join", 2),
-    "nested join": ("join", 2), "lateral": ("join", 2), "left lateral": ("join", 1),
+    "nested join": ("join", 2), "range join": ("join", 3), "lateral": ("join", 2), "left lateral": ("join", 1),
     "predicate": ("where", 6), "raising": ("where", 0.3), "alternative": ("where", 1),
     "row in": ("where", 1), "one row comparison": ("where", 0.3), "exists": ("where", 2), "not exists": ("where", 2),
     "in": ("where", 2), "not in": ("where", 2), "any": ("where", 1), "all": ("where", 1),

@@ -129,11 +129,13 @@ class Joins:
             return False
         if feature in ("cross join", "comma join") and self.cross(block, scope, feature):
             return True
+        if feature == "range join" and self.ranged(block, scope):
+            return True
         if feature in ("lateral", "left lateral"):
             return self.lateral(block, scope, depth, feature)
         if feature in ("using", "natural join"):
             return self.merged(block, scope, feature)
-        if feature in ("cross join", "comma join", "self join"):
+        if feature in ("cross join", "comma join", "range join", "self join"):
             feature = "inner join" if feature != "self join" else feature
         item, text, blocks, rows, columns = self.item(scope, depth)
         if feature == "self join":
@@ -180,6 +182,37 @@ class Joins:
                   item=item)
         self.grow(scope, columns, scope.rows * rows, rows, scope.rows)
         scope.closed = feature == "comma join"  # what stands before it is out of sight of a later ON
+        return True
+
+    def between(self, left, right):
+        """A comparison or an interval of columns of two sides, or None."""
+        rng = self.rng
+        near = {"int": ["1", "30"], "numeric": ["0.5", "100"], "float": ["0.25", "20"],
+                "date": ["interval '3 days'", "interval '90 days'"]}
+        pairs = [(a, b) for a in left for b in right if a.kind == b.kind and a.kind in near]
+        if not pairs:
+            return None
+        a, b = rng.choice(pairs)
+        others = [c for c in right if c.kind == b.kind]
+        step = rng.choice(near[a.kind])
+        return rng.choice([
+            f"{a.sql} {rng.choice(['<', '<=', '>', '>='])} {b.sql}",
+            f"{b.sql} BETWEEN {a.sql} AND {a.sql} + {step}",
+            f"{a.sql} < {b.sql} AND {a.sql} > {b.sql} - {step}",
+            f"{a.sql} BETWEEN {b.sql} AND {rng.choice(others).sql}",
+            f"{rng.choice(others).sql} >= {a.sql} AND {a.sql} > {b.sql}"])
+
+    def ranged(self, block, scope):
+        """Rows within bounds of each other, perhaps with more conditions."""
+        item, text, blocks, rows, columns = self.item(scope, 0, MOST_ROWS // max(1, scope.rows))
+        on = self.between(scope.columns, columns)
+        if on is None or scope.rows * rows > MOST_ROWS:
+            return False
+        for _ in range(self.rng.choice([0, 0, 1])):
+            on += f" AND {self.simple(scope.columns + columns)}"
+        word = self.rng.choice(["INNER", "INNER", "LEFT", "RIGHT"])
+        block.add("range join", f"{word} JOIN {text} ON ({on})", blocks, item=item)
+        self.grow(scope, columns, scope.rows * rows + scope.rows + rows, rows, scope.rows)
         return True
 
     def merged(self, block, scope, feature):
