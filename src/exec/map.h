@@ -8,8 +8,8 @@
  *   unique      first[number], or the number itself where `first` is absent; nrows = no row
  *   otherwise   list[starts[number] .. starts[number + 1]), or that interval itself without a list
  *
- * Those of a ranged map in the second way, of ALL list[0 .. listed); of it no other part is known
- * to be in the order of rows.
+ * Those of a ranged map in the second way, of ALL [0 .. listed), without a list: the rows of the
+ * build have been put in its order.
  *
  * When no column is fetched both are absent: some row of the key is as good as its own.
  *
@@ -99,7 +99,7 @@ TqpStatus tqp_build_hash(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
 /*
- * map_range.c: starts, list and range of a ranged map.  numbers: of all rows, `none` or more where
+ * map_range.c: starts and ranges of a ranged map, whose rows it puts in order.  numbers: of all rows, `none` or more where
  * they are in no map, which it says of more of them; NULL: of ALL.
  */
 TqpStatus tqp_build_range(TqpBuild *build, struct TqpRun *run, uint32_t *numbers) TQP_NODISCARD;

@@ -10,9 +10,11 @@
 #include "exec/map.h"
 #include "exec/range.h"
 #include "exec/run.h"
+#include "exec/slices.h"
 #include "exec/sort.h"
 
 #define ROWS_PER_BUCKET 4u
+#define ROWS_PER_WORKER 131072u
 
 typedef struct Ranging {
     TqpBuild *build;
@@ -95,7 +97,8 @@ static TqpStatus drop_unlisted(Ranging *job) {
         list[kept] = list[i];
         kept += !has_null(job, list[i]);
     }
-    list[kept] = job->build->nrows;
+    for (uint32_t i = kept; i < job->build->nrows; i++)
+        list[i] = job->build->nrows;
     return TQP_OK;
 }
 
@@ -177,6 +180,68 @@ static TqpStatus fill_buckets(Ranging *job, uint32_t k) {
     return TQP_OK;
 }
 
+/* ---- the build's columns in the order of the list, so that a stretch of it is one of theirs ---- */
+
+typedef struct Ordering {
+    const uint32_t *list;
+    const void *in;
+    void *out;
+    uint32_t width; /* bytes of a value */
+} Ordering;
+
+static TqpStatus order_slice(void *arg, const TqpStop *stop, uint64_t from, uint64_t to) {
+    (void)stop;
+    const Ordering *o = arg;
+    switch (o->width) {
+    case 1:
+        for (uint64_t i = from; i < to; i++)
+            ((uint8_t *)o->out)[i] = ((const uint8_t *)o->in)[o->list[i]];
+        break;
+    case 4:
+        for (uint64_t i = from; i < to; i++)
+            ((uint32_t *)o->out)[i] = ((const uint32_t *)o->in)[o->list[i]];
+        break;
+    case 8:
+        for (uint64_t i = from; i < to; i++)
+            ((uint64_t *)o->out)[i] = ((const uint64_t *)o->in)[o->list[i]];
+        break;
+    default:
+        for (uint64_t i = from; i < to; i++)
+            memcpy((char *)o->out + i * o->width, (const char *)o->in + (size_t)o->list[i] * o->width,
+                   o->width);
+    }
+    return TQP_OK;
+}
+
+/* The empty row behind the last stays there. */
+static TqpStatus order_buffer(const Ranging *job, TqpBuffer *buf, uint32_t width) {
+    TqpRun *run = job->run;
+    uint64_t n = (uint64_t)job->build->nrows + 1;
+    TqpBuffer ordered = {0};
+    if (buf->data == NULL)
+        return TQP_OK;
+    TQP_TRY(tqp_buffer_alloc(&ordered, run->query->broker, buf->bytes));
+    Ordering o = {job->list.data, buf->data, ordered.data, width};
+    int workers = tqp_slices_workers(run, n, ROWS_PER_WORKER);
+    TqpStatus status = tqp_slices_run(run, workers, n, TQP_STOP_EVERY, order_slice, &o);
+    TqpBuffer old = *buf;
+    if (status == TQP_OK)
+        *buf = ordered;
+    else
+        old = ordered;
+    tqp_buffer_free(&old);
+    return status;
+}
+
+static TqpStatus order_columns(const Ranging *job) {
+    for (uint32_t c = 0; c < job->build->ncolumns; c++) {
+        TqpColumn *column = &job->build->columns[c];
+        TQP_TRY(order_buffer(job, &column->values, tqp_column_width(column->slot.lane)));
+        TQP_TRY(order_buffer(job, &column->valid, 1));
+    }
+    return TQP_OK;
+}
+
 static TqpStatus make(Ranging *job, uint32_t *numbers) {
     TqpBuild *build = job->build;
     TQP_TRY(count_listed(job, numbers));
@@ -191,11 +256,7 @@ static TqpStatus make(Ranging *job, uint32_t *numbers) {
         if (numbers == NULL)
             TQP_TRY(fill_buckets(job, k));
     }
-    if (job->run->fetched) { /* else any row will do */
-        build->list = job->list;
-        job->list = (TqpBuffer){0};
-    }
-    return TQP_OK;
+    return job->run->fetched ? order_columns(job) : TQP_OK; /* else any row will do */
 }
 
 TqpStatus tqp_build_range(TqpBuild *build, TqpRun *run, uint32_t *numbers) {
