@@ -93,8 +93,8 @@ static bool is_unique(TqpBinder *b, const TqpBindJoin *j, bool right) {
 }
 
 /*
- * Conditions on the left row of joins that keep rows without a match: they make a key match nothing
- * where there is one that NULL does not match, else they are part of the residual.
+ * Conditions on the left row of joins that keep rows without a match: they make a key or a bound
+ * match nothing where there is one that NULL does not match, else they are part of the residual.
  */
 static void place_probe_conditions(TqpBinder *b, TqpBindJoin *j) {
     TqpBindPred *p = &j->p;
@@ -106,6 +106,7 @@ static void place_probe_conditions(TqpBinder *b, TqpBindJoin *j) {
     }
     for (uint32_t i = 0; i < p->nkeys && j->kind != TQP_JOIN_MARK; i++)
         fold |= !p->keys[i].null_safe;
+    fold |= j->bounds.n > 0 && j->kind != TQP_JOIN_MARK;
     for (uint32_t i = 0; i < p->nprobe && !fold; i++)
         to_residual(p, p->probe[i]);
     p->nprobe = fold ? p->nprobe : 0;
@@ -137,12 +138,14 @@ void tqp_bind_join_inputs(TqpBinder *b, TqpBindJoin *j) {
         place_probe_conditions(b, j);
     filter_build(b, j);
     bind_keys(b, j);
-    place_probe_conditions(b, j);
-    if (j->kind == TQP_JOIN_MARK)
+    if (j->kind == TQP_JOIN_MARK) {
+        place_probe_conditions(b, j);
         keep_mark_keys(j);
+    }
     j->unique = is_unique(b, j, true);
     j->single = is_unique(b, j, false);
     tqp_bind_choose_bounds(b, j);
+    place_probe_conditions(b, j);
     if (b->status != TQP_OK)
         return;
     if (j->kind == TQP_JOIN_LEFT && j->p.nresidual > 0 && !j->unique) {

@@ -76,7 +76,7 @@ static void add_columns(TqpBinder *b, const TqpBindJoin *j, const TqpExpr ***env
     b->source.ncolumns = n + nright;
 }
 
-/* Left rows that fail a condition match nothing: a key of theirs is NULL. */
+/* Left rows that fail a condition match nothing: a key of theirs, or a bound, is NULL. */
 static void fold_conditions(TqpBinder *b, const TqpBindJoin *j, TqpSlot *keys) {
     uint32_t k = 0;
     while (k < j->build->map.nkeys && j->build->map.null_safe[k])
@@ -96,13 +96,13 @@ static TqpProbe *make_probe(TqpBinder *b, TqpBindJoin *j, TqpProbeKind kind) {
         return probe;
     tqp_bind_keys(b, j->build, j->p.nkeys, j->p.keys, keys);
     if (b->status == TQP_OK)
+        tqp_bind_bounds(b, j->build, &j->bounds, keys + j->build->map.nkeys);
+    if (b->status == TQP_OK)
         fold_conditions(b, j, keys);
     *probe = (TqpProbe){.kind = kind, .map = &j->build->map, .keys = keys};
     probe->nkeys = j->build->map.nkeys;
     probe->nbounds = j->bounds.n;
     memcpy(probe->bounds, j->bounds.ops, sizeof(probe->bounds));
-    if (b->status == TQP_OK)
-        tqp_bind_bounds(b, j->build, &j->bounds, keys + probe->nkeys);
     return probe;
 }
 
