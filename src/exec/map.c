@@ -70,6 +70,10 @@ void tqp_build_free(TqpBuild *build) {
     tqp_buffer_free(&build->bits);
     tqp_buffer_free(&build->before);
     tqp_buffer_free(&build->filter.bits);
+    for (uint32_t k = 0; k < 2; k++) {
+        tqp_buffer_free(&build->ranges[k].keys);
+        tqp_buffer_free(&build->ranges[k].buckets);
+    }
     tqp_key_parts_free(&build->parts);
     tqp_arena_free(&build->arena);
     memset(build, 0, sizeof(*build));

@@ -54,8 +54,8 @@ typedef struct TqpBuild {
     TqpColumn *columns;
     uint32_t listed; /* ranged: rows in the map */
     bool null_key;   /* some row has a NULL key; of a ranged ALL: a NULL in its columns */
-    bool unique;   /* no key has two rows; never known of a map that is only probed by EXISTS */
-    uint32_t none; /* of DENSE and exists_only: not known */
+    bool unique;     /* no key has two rows; never known of a map that is only probed by EXISTS */
+    uint32_t none;   /* of DENSE and exists_only: not known */
     TqpBuffer first, starts, list; /* uint32_t */
     TqpBuffer bits;                /* DENSE: which places have a key */
     TqpBuffer before; /* DENSE, not exists_only: uint32_t keys before each word of it */
@@ -99,8 +99,8 @@ TqpStatus tqp_build_hash(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 TqpStatus tqp_build_filter(TqpBuild *build, struct TqpRun *run) TQP_NODISCARD;
 
 /*
- * map_range.c: starts and ranges of a ranged map, whose rows it puts in order.  numbers: of all rows, `none` or more where
- * they are in no map, which it says of more of them; NULL: of ALL.
+ * map_range.c: starts and ranges of a ranged map, whose rows it puts in order.  numbers: of all
+ * rows, `none` or more where they are in no map, which it says of more of them; NULL: of ALL.
  */
 TqpStatus tqp_build_range(TqpBuild *build, struct TqpRun *run, uint32_t *numbers) TQP_NODISCARD;
 /* Can column k of the ranged map be compared with this? */

@@ -27,6 +27,7 @@ typedef struct Hashing {
     /* In the order of the parts, of rows that are in the map: */
     TqpBuffer words, part_hashes; /* uint64_t */
     TqpBuffer rows, numbers;      /* uint32_t */
+    TqpBuffer row_numbers;        /* ranged: uint32_t of all rows; UINT32_MAX: in no map */
 } Hashing;
 
 TqpStatus tqp_build_key_plan(TqpKeyPlan *plan, TqpArena *arena, const TqpMap *map, TqpSlot *slots) {
@@ -174,13 +175,43 @@ static TqpStatus fill(Hashing *job, int workers) {
     tqp_buffer_free(&job->part_hashes);
     TQP_TRY(tqp_key_parts_number(&build->parts));
     build->none = build->parts.firsts[job->nparts];
-    build->unique = build->none == job->begins[job->nparts];
+    build->unique = build->map->nranges == 0 && build->none == job->begins[job->nparts];
     return TQP_OK;
 }
 
+static TqpStatus number_part(void *arg, const TqpStop *stop, uint64_t p, uint64_t end) {
+    (void)end;
+    const Hashing *job = arg;
+    const uint32_t *rows = job->rows.data, *found = job->numbers.data;
+    uint32_t first = job->build->parts.firsts[p], *numbers = job->row_numbers.data;
+    for (uint64_t i = job->begins[p]; i < job->begins[p + 1]; i++) {
+        if (tqp_stop_at(stop, i - job->begins[p]))
+            return TQP_CANCELLED;
+        numbers[rows[i]] = first + found[i];
+    }
+    return TQP_OK;
+}
+
+/* A ranged map orders all rows by their keys' numbers itself. */
+static TqpStatus order_rows(Hashing *job, int workers) {
+    TqpRun *run = job->run;
+    size_t n = job->build->nrows, bytes = n * sizeof(uint32_t) + 1;
+    TQP_TRY(tqp_buffer_alloc(&job->row_numbers, run->query->broker, bytes));
+    uint32_t *numbers = job->row_numbers.data;
+    for (size_t i = 0; job->begins[job->nparts] < n && i < n; i++) {
+        if (tqp_stop_at(&run->leader, i))
+            return TQP_CANCELLED;
+        numbers[i] = UINT32_MAX;
+    }
+    TQP_TRY(tqp_slices_run(run, workers, job->nparts, 1, number_part, job));
+    return tqp_build_range(job->build, run, numbers);
+}
+
 /* Keys are numbered as they come: where no two rows of a part share one, as its rows are. */
-static TqpStatus list_rows(Hashing *job) {
+static TqpStatus list_rows(Hashing *job, int workers) {
     TqpBuild *build = job->build;
+    if (build->map->nranges > 0)
+        return order_rows(job, workers);
     if (build->map->exists_only ||
         (build->unique && job->nparts == 1 && build->none == build->nrows))
         return TQP_OK;
@@ -247,7 +278,7 @@ static TqpStatus make(Hashing *job) {
                                job->bits));
     TQP_TRY(deal(job, workers));
     TQP_TRY(fill(job, workers));
-    return list_rows(job);
+    return list_rows(job, workers);
 }
 
 TqpStatus tqp_build_hash(TqpBuild *build, TqpRun *run) {
@@ -259,5 +290,6 @@ TqpStatus tqp_build_hash(TqpBuild *build, TqpRun *run) {
     tqp_buffer_free(&job.part_hashes);
     tqp_buffer_free(&job.rows);
     tqp_buffer_free(&job.numbers);
+    tqp_buffer_free(&job.row_numbers);
     return status == TQP_OK ? tqp_build_filter(build, run) : status;
 }

@@ -180,7 +180,8 @@ static TqpStatus fill_buckets(Ranging *job, uint32_t k) {
     return TQP_OK;
 }
 
-/* ---- the build's columns in the order of the list, so that a stretch of it is one of theirs ---- */
+/* ---- the build's columns in the order of the list, so that a stretch of it is one of theirs ----
+ */
 
 typedef struct Ordering {
     const uint32_t *list;
@@ -207,8 +208,8 @@ static TqpStatus order_slice(void *arg, const TqpStop *stop, uint64_t from, uint
         break;
     default:
         for (uint64_t i = from; i < to; i++)
-            memcpy((char *)o->out + i * o->width, (const char *)o->in + (size_t)o->list[i] * o->width,
-                   o->width);
+            memcpy((char *)o->out + i * o->width,
+                   (const char *)o->in + (size_t)o->list[i] * o->width, o->width);
     }
     return TQP_OK;
 }

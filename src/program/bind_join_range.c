@@ -45,8 +45,8 @@ static void find_base(TqpBinder *b, Candidate *c) {
     if ((e->op != TQP_OP_ADD && e->op != TQP_OP_SUB) ||
         tqp_type_class(e->type.kind) != TQP_CLASS_INT ||
         tqp_type_class(e->args[0]->type.kind) != TQP_CLASS_INT ||
-        !tqp_bind_value_of(b, e->args[1], &v) || v.is_null ||
-        !tqp_bind_fits_i64(v.i, v.i) || v.i == INT64_MIN)
+        !tqp_bind_value_of(b, e->args[1], &v) || v.is_null || !tqp_bind_fits_i64(v.i, v.i) ||
+        v.i == INT64_MIN)
         return;
     c->base = e->args[0];
     c->add = e->op == TQP_OP_ADD ? v.i : -v.i;
@@ -210,8 +210,7 @@ void tqp_bind_choose_bounds(TqpBinder *b, TqpBindJoin *j) {
     uint32_t n = find_candidates(b, &j->p, all);
     if (b->status != TQP_OK || !choose(all, n, &choice) || !is_worth_it(b, j, &choice))
         return;
-    TqpBindBounds bounds = {
-        .n = choice.n, .nranges = choice.reaches ? 2 : 1, .definite = true};
+    TqpBindBounds bounds = {.n = choice.n, .nranges = choice.reaches ? 2 : 1, .definite = true};
     bool bound = true;
     for (uint32_t k = 0; k < choice.n && bound; k++)
         bound = bind_bound(b, j, &choice.c[k], k, &bounds);

@@ -63,8 +63,8 @@ static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
     TqpError err = {0};
     IrEval ev = {.a = &c->arena};
     IrTable expected = eval_graph(&ev, c->plan, c->tables);
-    TqpBindOptions options = {.utf8 = true, .dense_group_max = seed % 3 ? 0 : 1,
-                              .nested_rows = seed % 4 ? 1 : 0};
+    TqpBindOptions options = {
+        .utf8 = true, .dense_group_max = seed % 3 ? 0 : 1, .nested_rows = seed % 4 ? 1 : 0};
     if (ev.huge) {
         tqp_arena_free(&c->arena);
         return;

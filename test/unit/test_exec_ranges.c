@@ -168,8 +168,9 @@ static bool matches(const Case *c, const Side *left, uint32_t l, const Side *rig
 /* ---- programs ---- */
 
 static TqpSlot load(Build *b, const Side *side, uint32_t column) {
-    return build_load(b, column, type_of(side->lane, column), column >= V ? side->lane : TQP_LANE_U32,
-                      column >= V ? side->bias : 0, column != ID);
+    return build_load(b, column, type_of(side->lane, column),
+                      column >= V ? side->lane : TQP_LANE_U32, column >= V ? side->bias : 0,
+                      column != ID);
 }
 
 static TqpStep *open_probe(Build *b, const Case *c, TqpProbe probe, const Side *left,
@@ -297,12 +298,12 @@ static void test_pairs(const Case *c, const Side *left, const Side *right, bool 
     Build b = {0};
     TqpSlot id;
     bool reach = c->nranges == 2;
-    if (reach && (outer || single || !fetched || left->lane != right->lane ||
-                  left->bias != right->bias))
+    if (reach &&
+        (outer || single || !fetched || left->lane != right->lane || left->bias != right->bias))
         return;
-    TqpStep *step = open_probe(
-        &b, c, (TqpProbe){.kind = TQP_PROBE_PAIRS, .outer = outer, .single = single}, left, right,
-        &id);
+    TqpStep *step =
+        open_probe(&b, c, (TqpProbe){.kind = TQP_PROBE_PAIRS, .outer = outer, .single = single},
+                   left, right, &id);
     uint16_t rows = step->out = build_reg(&b, TQP_LANE_U32);
     TqpSlot out[] = {id, id};
     if (outer)
@@ -379,21 +380,16 @@ static void test_cases(const Side *left, const Side *right) {
 int main(void) {
     static const struct {
         uint32_t left, right, domain, null_every;
-    } sizes[] = {{0, 9, 5, 4}, {9, 0, 5, 4}, {1, 1, 1, 0}, {1, 1, 1, 1}, {40, 50, 30, 6},
-                 {70, 300, 1, 0}, {300, 60, 120, 9}, {120, 120, 100000, 0}};
+    } sizes[] = {{0, 9, 5, 4},    {9, 0, 5, 4},    {1, 1, 1, 0},      {1, 1, 1, 1},
+                 {40, 50, 30, 6}, {70, 300, 1, 0}, {300, 60, 120, 9}, {120, 120, 100000, 0}};
     static const struct {
         TqpLane left, right;
         int64_t left_bias, right_bias;
-    } lanes[] = {{TQP_LANE_U8, TQP_LANE_U8, 0, 0},
-                 {TQP_LANE_U8, TQP_LANE_U16, -20, 0},
-                 {TQP_LANE_U32, TQP_LANE_U16, 0, 77},
-                 {TQP_LANE_I64, TQP_LANE_U8, 0, -3},
-                 {TQP_LANE_U16, TQP_LANE_I64, -15, 0},
-                 {TQP_LANE_I64, TQP_LANE_I64, 0, 0},
-                 {TQP_LANE_I128, TQP_LANE_I64, 0, 0},
-                 {TQP_LANE_I64, TQP_LANE_I128, 0, 0},
-                 {TQP_LANE_F64, TQP_LANE_F64, 0, 0},
-                 {TQP_LANE_F32, TQP_LANE_F32, 0, 0},
+    } lanes[] = {{TQP_LANE_U8, TQP_LANE_U8, 0, 0},     {TQP_LANE_U8, TQP_LANE_U16, -20, 0},
+                 {TQP_LANE_U32, TQP_LANE_U16, 0, 77},  {TQP_LANE_I64, TQP_LANE_U8, 0, -3},
+                 {TQP_LANE_U16, TQP_LANE_I64, -15, 0}, {TQP_LANE_I64, TQP_LANE_I64, 0, 0},
+                 {TQP_LANE_I128, TQP_LANE_I64, 0, 0},  {TQP_LANE_I64, TQP_LANE_I128, 0, 0},
+                 {TQP_LANE_F64, TQP_LANE_F64, 0, 0},   {TQP_LANE_F32, TQP_LANE_F32, 0, 0},
                  {TQP_LANE_F32, TQP_LANE_F64, 0, 0}};
     for (uint32_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
         for (uint32_t k = 0; k < sizeof(lanes) / sizeof(lanes[0]); k++) {
