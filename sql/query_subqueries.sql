@@ -47,7 +47,14 @@ SELECT same('SELECT count(*) FROM q_few WHERE (id, k) = (SELECT 5, 5)');
 SELECT same('SELECT k, (SELECT max(f.id) FROM q_few f WHERE f.id < sum(a.i2)) FROM q_all a GROUP BY k');
 SELECT same('WITH x AS (SELECT k, sum(amount) AS s FROM q_few GROUP BY k) SELECT k FROM x WHERE s = (SELECT max(s) FROM x)');
 SELECT same('SELECT f.id FROM q_few f WHERE EXISTS (WITH c AS (SELECT g.id FROM q_few g WHERE g.k = f.k) SELECT 1 FROM c WHERE c.id > 20)');
+-- no table but in subqueries
 SELECT same('SELECT (SELECT count(*) FROM q_all)');
+SELECT same('SELECT (SELECT max(i4) FROM q_all) + 1 AS m, EXISTS (SELECT 1 FROM q_empty), 3 IN (SELECT k FROM q_few), 2 > ALL (SELECT k FROM q_all), pi()');
+SELECT same('SELECT (SELECT min(t) FROM q_all) WHERE EXISTS (SELECT 1 FROM q_all WHERE k = 3) AND NOT EXISTS (SELECT 1 FROM q_empty)');
+SELECT same('SELECT (SELECT min(t) FROM q_all) WHERE EXISTS (SELECT 1 FROM q_empty)');
+SELECT same('SELECT count(*), sum((SELECT sum(i4) FROM q_all)) HAVING (SELECT count(*) FROM q_few) > 3');
+SELECT same('SELECT ARRAY(SELECT k FROM q_few WHERE id < 5 ORDER BY id)');
+SELECT (SELECT id FROM q_few); -- more than one row
 
 SELECT tqp.explain('SELECT count(*) FROM q_all a WHERE a.k > ALL (SELECT f.k FROM q_few f WHERE f.id = a.id)', 'lowered');
 -- a condition on a row further out stays out of the domain of the subquery inside

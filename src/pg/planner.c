@@ -31,7 +31,7 @@ const char *tqp_planner_last_reason(void) {
 static bool is_worth_a_look(const Query *q) {
     return tqp_enabled && q->utilityStmt == NULL &&
            (q->commandType == CMD_SELECT || tqp_parts_possible(q)) &&
-           (q->rtable != NIL || q->cteList != NIL) && !IsParallelWorker() &&
+           (q->rtable != NIL || q->cteList != NIL || q->hasSubLinks) && !IsParallelWorker() &&
            tqp_extension_active() && tqp_planner_gate(q);
 }
 
