@@ -119,3 +119,11 @@ ALTER TABLE q_parts DETACH PARTITION q_parts_1;
 EXECUTE parts;
 RESET tqp.force;
 DEALLOCATE parts;
+
+-- a condition on both sides that may raise does not hold the order of joins
+SELECT same('SELECT count(*), sum(c.i4) FROM q_all c, q_few f, q_all a, q_all b WHERE a.id + b.id = c.id AND a.id + b.id = f.id AND a.id = b.id');
+SELECT tqp.explain('SELECT count(*) FROM q_all c, q_few f, q_all a, q_all b WHERE a.id + b.id = c.id AND a.id + b.id = f.id AND a.id = b.id');
+SELECT same('SELECT count(*) FROM q_all a, q_few f, q_few g WHERE a.k = f.id AND f.id = g.id AND 100 / (a.k - g.k + 100) = 1');
+SET tqp.force = on;
+SELECT count(*) FROM q_all a, q_few f, q_few g WHERE a.k = f.id AND f.k = g.k AND 100 / (a.k - g.id) > 3; -- division by zero
+RESET tqp.force;

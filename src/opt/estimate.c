@@ -34,10 +34,11 @@ static double equal_share(const TqpOptColumn *c) {
 }
 
 static double select_equal(const TqpExpr *e, TqpOptColumn *columns) {
+    bool column = e->args[1]->op == TQP_OP_COL;
     if (e->args[0]->op != TQP_OP_COL)
-        return default_equal;
+        return column ? equal_share(&columns[e->args[1]->index]) : default_equal;
     TqpOptColumn *x = &columns[e->args[0]->index];
-    if (e->args[1]->op == TQP_OP_COL) {
+    if (column) {
         const TqpOptColumn *y = &columns[e->args[1]->index];
         return 1 / at_least(at_least(x->ndistinct, y->ndistinct), 1);
     }

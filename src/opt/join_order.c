@@ -2,7 +2,9 @@
  * join_order: the inner joins of a region are put into the order that join_search.c finds cheapest,
  * the side that is built on the right; semi and anti joins find their place among them.  A region
  * ends at other kinds of joins, aggregates, limits, computed projections and at predicates that may
- * raise; what is below is ordered on its own.
+ * raise; what is below is ordered on its own.  A conjunct of an inner join that may raise and reads
+ * both sides does not end it: PostgreSQL too evaluates it at the first join that has what it reads,
+ * in whatever order it has found.
  */
 #include <string.h>
 
@@ -37,11 +39,32 @@ static bool only_columns(const TqpNode *n) {
     return true;
 }
 
+static bool has_host(const TqpExpr *e) {
+    bool found = e->op == TQP_OP_HOST;
+    for (uint32_t i = 0; i < e->nargs && !found; i++)
+        found = has_host(e->args[i]);
+    return found;
+}
+
+/* May conjuncts of the join raise only where they are first computable? */
+static bool raises_at_join(const TqpNode *n) {
+    const TqpExpr *pred = n->join.pred;
+    uint32_t nconjuncts = pred->op == TQP_OP_AND ? pred->nargs : 1;
+    for (uint32_t i = 0; i < nconjuncts; i++) {
+        const TqpExpr *e = pred->op == TQP_OP_AND ? pred->args[i] : pred;
+        if (tqp_ir_expr_may_raise(e) && (has_host(e) || tqp_opt_sides(e, n->inputs[0]->noutputs) !=
+                                                            (TQP_SIDE_LEFT | TQP_SIDE_RIGHT)))
+            return false;
+    }
+    return true;
+}
+
 static bool is_region_join(const TqpNode *n) {
-    TqpJoinKind kind = n->join.kind;
-    return n->kind == TQP_NODE_JOIN && !n->join.dependent &&
-           (kind == TQP_JOIN_INNER || kind == TQP_JOIN_SEMI || kind == TQP_JOIN_ANTI) &&
-           !tqp_ir_expr_may_raise(n->join.pred);
+    if (n->kind != TQP_NODE_JOIN || n->join.dependent)
+        return false;
+    bool filters = n->join.kind == TQP_JOIN_SEMI || n->join.kind == TQP_JOIN_ANTI;
+    return n->join.kind == TQP_JOIN_INNER ? raises_at_join(n)
+                                          : filters && !tqp_ir_expr_may_raise(n->join.pred);
 }
 
 /* Is the node one that a region goes through, down to a join? */

@@ -53,14 +53,15 @@ static void correlated(void) {
          "(col 4 i32)) " LINEITEM_("5") "(filter (eq (col 1 text) (const \"x\" text)) " PART_
                                         "))(aggregate () ((sum (col 3 num(2)) num(2))) (filter (eq "
                                         "(col 2 i32) (outer 0 4 i32)) " LINEITEM_("8") ")))))",
-         "(aggregate () ((sum (col 1 num(2)) num(2))) (join inner (and (eq (col 2 i32) (col 4 "
-         "i32)) (lt (mul (col 1 num(2)) (const 5 num(0))) (col 5 num(2)))) (join inner (eq (col 0 "
-         "i32) (col 2 i32)) (scan 5 \"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2))) "
-         "(filter (eq (col 1 text) (const \"x\" text)) (scan 0 \"part\" (\"p_partkey\" i32) "
-         "(\"p_type\" text) (unique 0)))) (aggregate ((col 0 i32)) ((sum (col 1 num(2)) num(2))) "
-         "(join semi (eq (col 0 i32) (col 2 i32)) (scan 8 \"lineitem\" (\"l_partkey\" i32) "
-         "(\"l_quantity\" num(2))) (filter (eq (col 1 text) (const \"x\" text)) (scan 0 \"part\" "
-         "(\"p_partkey\" i32) (\"p_type\" text) (unique 0)))))))");
+         "(aggregate () ((sum (col 1 num(2)) num(2))) (join inner (and (eq (col 0 i32) "
+         "(col 4 i32)) (lt (mul (col 1 num(2)) (const 5 num(0))) (col 3 num(2)))) (scan 5 "
+         "\"lineitem\" (\"l_partkey\" i32) (\"l_quantity\" num(2))) (join inner (eq (col "
+         "0 i32) (col 2 i32)) (aggregate ((col 0 i32)) ((sum (col 1 num(2)) num(2))) "
+         "(join semi (eq (col 0 i32) (col 2 i32)) (scan 8 \"lineitem\" (\"l_partkey\" "
+         "i32) (\"l_quantity\" num(2))) (filter (eq (col 1 text) (const \"x\" text)) "
+         "(scan 0 \"part\" (\"p_partkey\" i32) (\"p_type\" text) (unique 0))))) (filter "
+         "(eq (col 1 text) (const \"x\" text)) (scan 0 \"part\" (\"p_partkey\" i32) "
+         "(\"p_type\" text) (unique 0))))))");
     /* Q2 */
     PLAN("(project ((col 0 i32) (col 3 i32))(filter (eq (col 4 num(2)) (col 7 num(2)))(dependent "
          "single (const true bool)(join inner (eq (col 3 i32) (col 5 i32)) (join inner (eq (col 0 "
