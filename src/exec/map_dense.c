@@ -117,7 +117,7 @@ static void set_bits(uint64_t *bits, const uint32_t *places, uint32_t n, bool fa
 
 /* How places[0 .. n) go on after places[-1]; the first of a slice has none before it, but 0. */
 static bool look(const Dense *job, const uint32_t *places, uint32_t n, bool first, Stretch *s) {
-    uint64_t mask[BATCH / 64];
+    _Alignas(64) uint64_t mask[BATCH / 64];
     run_kernel(job, TQP_STEP_LT_RR, places, places - 1, 0, n, mask);
     bool falls = tqp_bitmap_count(mask, n) > 0;
     run_kernel(job, TQP_STEP_EQ_RR, places, places - 1, 0, n, mask);
@@ -131,7 +131,8 @@ static bool look(const Dense *job, const uint32_t *places, uint32_t n, bool firs
 
 static TqpStatus set_slice(void *arg, const TqpStop *stop, uint64_t from, uint64_t to) {
     Dense *job = arg;
-    uint32_t buf[BATCH + 80] = {0}, *places = buf + 16;
+    _Alignas(64) uint32_t buf[BATCH + 80] = {0}; /* what kernels read behind the end, too */
+    uint32_t *places = buf + 16;
     uint64_t *bits = stop->worker == 0 ? job->build->bits.data : job->bits[stop->worker].data;
     Stretch *s = &job->stretches[from / SLICE_ROWS];
     for (uint64_t at = from; at < to; at += BATCH) {
@@ -251,7 +252,8 @@ static TqpStatus number_slice(void *arg, const TqpStop *stop, uint64_t from, uin
 static TqpStatus first_slice(void *arg, const TqpStop *stop, uint64_t from, uint64_t to) {
     (void)stop;
     const Dense *job = arg;
-    uint32_t numbers[BATCH], none = job->build->none;
+    _Alignas(64) uint32_t numbers[BATCH];
+    uint32_t none = job->build->none;
     for (uint64_t at = from; at < to; at += BATCH) {
         uint32_t n = to - at < BATCH ? (uint32_t)(to - at) : BATCH;
         number_rows(job, at, n, numbers);
@@ -270,8 +272,10 @@ static TqpStatus ends_slice(void *arg, const TqpStop *stop, uint64_t from, uint6
     (void)stop;
     const Dense *job = arg;
     const Stretch *s = &job->stretches[from / SLICE_ROWS];
-    uint32_t numbers[BATCH], last, *ends = job->out + 1;
-    number_rows(job, to - 1, 1, &last);
+    _Alignas(64) uint32_t numbers[BATCH];
+    uint32_t *ends = job->out + 1;
+    number_rows(job, to - 1, 1, numbers);
+    uint32_t last = numbers[0];
     for (uint64_t at = from; at < to; at += BATCH) {
         uint32_t n = to - at < BATCH ? (uint32_t)(to - at) : BATCH;
         number_rows(job, at, n, numbers);
