@@ -120,66 +120,6 @@ static TqpStatus find_starts(Ranging *job, const uint32_t *numbers) {
     return TQP_OK;
 }
 
-/* Least and greatest value of the listed rows. */
-static TqpStatus find_bounds(Ranging *job, uint32_t k) {
-    TqpBuildRange *range = &job->build->ranges[k];
-    const uint32_t *list = job->list.data;
-    const TqpColumn *column = job->columns[k];
-    TqpInt128 min = 0, max = 0;
-    for (uint32_t i = 0; i < job->build->listed; i++) {
-        if (tqp_stop_at(&job->run->leader, i))
-            return TQP_CANCELLED;
-        TqpInt128 v = tqp_range_image(column->slot.lane, column->values.data, list[i]);
-        min = i == 0 || v < min ? v : min;
-        max = i == 0 || v > max ? v : max;
-    }
-    range->min = min + column->slot.bias;
-    range->span = (uint64_t)(max - min);
-    /* The binder's proof failed: some row raised. */
-    return (TqpUint128)max - (TqpUint128)min > UINT64_MAX ? TQP_UNSUPPORTED : TQP_OK;
-}
-
-static TqpStatus fill_keys(Ranging *job, uint32_t k, const uint32_t *numbers) {
-    TqpBuildRange *range = &job->build->ranges[k];
-    const uint32_t *list = job->list.data;
-    const TqpColumn *column = job->columns[k];
-    TqpInt128 least = range->min - column->slot.bias;
-    size_t bytes = ((size_t)job->build->listed + 1) * sizeof(uint64_t);
-    TQP_TRY(tqp_buffer_alloc(&range->keys, job->run->query->broker, bytes));
-    uint64_t *keys = range->keys.data;
-    for (uint32_t i = 0; i < job->build->listed; i++) {
-        if (tqp_stop_at(&job->run->leader, i))
-            return TQP_CANCELLED;
-        uint32_t row = list[i];
-        keys[i] = (uint64_t)(tqp_range_image(column->slot.lane, column->values.data, row) - least);
-        bool same = i > 0 && (numbers == NULL || numbers[row] == numbers[list[i - 1]]);
-        if (k > 0 && same && keys[i] < keys[i - 1])
-            keys[i] = keys[i - 1];
-    }
-    return TQP_OK;
-}
-
-static TqpStatus fill_buckets(Ranging *job, uint32_t k) {
-    TqpBuildRange *range = &job->build->ranges[k];
-    const uint64_t *keys = range->keys.data;
-    uint32_t listed = job->build->listed, bucket = 0;
-    while (range->span >> range->shift > listed / ROWS_PER_BUCKET + 1)
-        range->shift++;
-    uint32_t n = (uint32_t)(range->span >> range->shift) + 1;
-    TQP_TRY(tqp_buffer_alloc(&range->buckets, job->run->query->broker,
-                             ((size_t)n + 1) * sizeof(uint32_t)));
-    uint32_t *buckets = range->buckets.data;
-    for (uint32_t i = 0; i < listed; i++) {
-        if (tqp_stop_at(&job->run->leader, i))
-            return TQP_CANCELLED;
-        while (bucket <= keys[i] >> range->shift)
-            buckets[bucket++] = i;
-    }
-    while (bucket <= n)
-        buckets[bucket++] = listed;
-    return TQP_OK;
-}
-
 /* ---- the build's columns in the order of the list, so that a stretch of it is one of theirs ----
  */
 
@@ -243,6 +183,79 @@ static TqpStatus order_columns(const Ranging *job) {
     return TQP_OK;
 }
 
+/* ---- values ---- */
+
+/* Least and greatest value of the listed rows. */
+static TqpStatus find_bounds(Ranging *job, uint32_t k) {
+    TqpBuildRange *range = &job->build->ranges[k];
+    const TqpColumn *column = job->columns[k];
+    TqpInt128 min = 0, max = 0;
+    for (uint32_t i = 0; i < job->build->listed; i++) {
+        if (tqp_stop_at(&job->run->leader, i))
+            return TQP_CANCELLED;
+        TqpInt128 v = tqp_range_image(column->slot.lane, column->values.data, i);
+        min = i == 0 || v < min ? v : min;
+        max = i == 0 || v > max ? v : max;
+    }
+    range->min = min + column->slot.bias;
+    range->span = (uint64_t)(max - min);
+    /* The binder's proof failed: some row raised. */
+    return (TqpUint128)max - (TqpUint128)min > UINT64_MAX ? TQP_UNSUPPORTED : TQP_OK;
+}
+
+static TqpStatus fill_keys(Ranging *job, uint32_t k) {
+    TqpBuildRange *range = &job->build->ranges[k];
+    const TqpColumn *column = job->columns[k];
+    TqpInt128 least = range->min - column->slot.bias;
+    size_t bytes = ((size_t)job->build->listed + 1) * sizeof(uint64_t);
+    TQP_TRY(tqp_buffer_alloc(&range->keys, job->run->query->broker, bytes));
+    uint64_t *keys = range->keys.data;
+    for (uint32_t i = 0; i < job->build->listed; i++) {
+        if (tqp_stop_at(&job->run->leader, i))
+            return TQP_CANCELLED;
+        keys[i] = (uint64_t)(tqp_range_image(column->slot.lane, column->values.data, i) - least);
+    }
+    return TQP_OK;
+}
+
+/* Of the second column: the greatest value so far among the rows of a number. */
+static TqpStatus accumulate(Ranging *job) {
+    const TqpBuild *build = job->build;
+    const uint32_t *starts = build->starts.data; /* NULL: of ALL */
+    uint64_t *keys = build->ranges[1].keys.data, most = 0;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < build->listed; i++) {
+        if (tqp_stop_at(&job->run->leader, i))
+            return TQP_CANCELLED;
+        for (; starts != NULL && starts[number] == i; number++)
+            most = 0;
+        most = keys[i] > most ? keys[i] : most;
+        keys[i] = most;
+    }
+    return TQP_OK;
+}
+
+static TqpStatus fill_buckets(Ranging *job, uint32_t k) {
+    TqpBuildRange *range = &job->build->ranges[k];
+    const uint64_t *keys = range->keys.data;
+    uint32_t listed = job->build->listed, bucket = 0;
+    while (range->span >> range->shift > listed / ROWS_PER_BUCKET + 1)
+        range->shift++;
+    uint32_t n = (uint32_t)(range->span >> range->shift) + 1;
+    TQP_TRY(tqp_buffer_alloc(&range->buckets, job->run->query->broker,
+                             ((size_t)n + 1) * sizeof(uint32_t)));
+    uint32_t *buckets = range->buckets.data;
+    for (uint32_t i = 0; i < listed; i++) {
+        if (tqp_stop_at(&job->run->leader, i))
+            return TQP_CANCELLED;
+        while (bucket <= keys[i] >> range->shift)
+            buckets[bucket++] = i;
+    }
+    while (bucket <= n)
+        buckets[bucket++] = listed;
+    return TQP_OK;
+}
+
 static TqpStatus make(Ranging *job, uint32_t *numbers) {
     TqpBuild *build = job->build;
     TQP_TRY(count_listed(job, numbers));
@@ -251,13 +264,16 @@ static TqpStatus make(Ranging *job, uint32_t *numbers) {
         TQP_TRY(find_starts(job, numbers));
     else if (build->listed < build->nrows)
         TQP_TRY(drop_unlisted(job));
+    TQP_TRY(order_columns(job));
     for (uint32_t k = 0; k < job->nranges; k++) {
         TQP_TRY(find_bounds(job, k));
-        TQP_TRY(fill_keys(job, k, numbers));
+        TQP_TRY(fill_keys(job, k));
+        if (k > 0)
+            TQP_TRY(accumulate(job));
         if (numbers == NULL)
             TQP_TRY(fill_buckets(job, k));
     }
-    return job->run->fetched ? order_columns(job) : TQP_OK; /* else any row will do */
+    return TQP_OK;
 }
 
 TqpStatus tqp_build_range(TqpBuild *build, TqpRun *run, uint32_t *numbers) {

@@ -380,8 +380,9 @@ static void test_cases(const Side *left, const Side *right) {
 int main(void) {
     static const struct {
         uint32_t left, right, domain, null_every;
-    } sizes[] = {{0, 9, 5, 4},    {9, 0, 5, 4},    {1, 1, 1, 0},      {1, 1, 1, 1},
-                 {40, 50, 30, 6}, {70, 300, 1, 0}, {300, 60, 120, 9}, {120, 120, 100000, 0}};
+    } sizes[] = {{0, 9, 5, 4},      {9, 0, 5, 4},          {1, 1, 1, 0},
+                 {1, 1, 1, 1},      {40, 50, 30, 6},       {70, 300, 1, 0},
+                 {300, 60, 120, 9}, {120, 120, 100000, 0}, {60, 11, 9, 2}};
     static const struct {
         TqpLane left, right;
         int64_t left_bias, right_bias;
