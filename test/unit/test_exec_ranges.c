@@ -382,7 +382,7 @@ int main(void) {
         uint32_t left, right, domain, null_every;
     } sizes[] = {{0, 9, 5, 4},      {9, 0, 5, 4},          {1, 1, 1, 0},
                  {1, 1, 1, 1},      {40, 50, 30, 6},       {70, 300, 1, 0},
-                 {300, 60, 120, 9}, {120, 120, 100000, 0}, {60, 11, 9, 2}};
+                 {300, 60, 120, 9}, {120, 120, 100000, 0}, {90, 24, 9, 3}};
     static const struct {
         TqpLane left, right;
         int64_t left_bias, right_bias;
