@@ -239,6 +239,14 @@ void tqp_ref_FABS(TqpLane lane, const TqpKernelArgs *args) {
     }
 }
 
+void tqp_ref_FSQRT(TqpLane lane, const TqpKernelArgs *args) {
+    for (uint32_t i = 0; i < args->n; i++) {
+        double x = tqp_ref_get(lane, args->in[0], i).f;
+        tqp_ref_put(lane, args->out, i, tqp_ref_float(sqrt(x)));
+        flag(args, i, x < 0 ? TQP_FLAG_OVERFLOW : 0);
+    }
+}
+
 void tqp_ref_FDIV_RI(TqpLane lane, const TqpKernelArgs *args) {
     for (uint32_t i = 0; i < args->n; i++) {
         double x = tqp_ref_get(lane, args->in[0], i).f;

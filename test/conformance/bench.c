@@ -111,7 +111,8 @@ static void bench_op(TqpStepOp op, TqpLane lane) {
         b.args.aux = pattern;
         b.args.imm[0].i = 0;
     }
-    bool groups = shape->rows == ROWS_GROUPS;
+    bool groups =
+        shape->rows == ROWS_GROUPS || shape->in[1] == IN_GROUP8 || shape->in[1] == IN_GROUP32;
     if (groups || shape->in[0] == IN_CODE) {
         b.args.aux_count = groups ? GROUPS : CODES;
         b.args.aux = bench_alloc(&b, (size_t)CODES * WIDE);

@@ -139,6 +139,9 @@ static uint32_t out_rows(const Case *c) {
         const TqpSumPass *pass = c->args.aux;
         return pass->nsums * pass->ngroups;
     }
+    uint32_t groups = c->args.aux_count > 0 ? c->args.aux_count : 1;
+    if (rows == ROWS_MOMENTS || rows == ROWS_PAIRS)
+        return groups * (rows == ROWS_MOMENTS ? 3 : 6);
     return rows == ROWS_ONE ? 1 : rows == ROWS_GROUPS ? c->args.aux_count : c->n;
 }
 
@@ -171,6 +174,9 @@ static void *make_out(Case *c) {
             ((int64_t *)(void *)out)[i] >>= 8;
         if (lane == TQP_LANE_I128 && c->lane != TQP_LANE_I128)
             ((TqpInt128 *)(void *)out)[i] >>= 8;
+        uint32_t parts = shape->rows == ROWS_MOMENTS ? 3 : shape->rows == ROWS_PAIRS ? 6 : 0;
+        if (parts > 0 && i % parts == 0) /* a number of rows */
+            ((double *)(void *)out)[i] = random_below(&c->random, 3);
     }
     return out;
 }

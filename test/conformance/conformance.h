@@ -37,7 +37,9 @@ typedef enum OutRows {
     ROWS_COUNTED,
     ROWS_ONE,
     ROWS_GROUPS,
-    ROWS_SUMS
+    ROWS_SUMS,
+    ROWS_MOMENTS, /* three values, of each group where there are groups */
+    ROWS_PAIRS    /* six values likewise */
 } OutRows;
 
 typedef struct Case Case;

@@ -56,3 +56,18 @@ INLINE uint64_t magnitude_F64(double v) {
 #undef BAD
 #undef ZERO_DIVISOR
 #undef TEMPLATE
+
+void TQP_KERNEL(FSQRT, F64)(const TqpKernelArgs *args) {
+    const InF64 *in = args->in[0];
+    OutF64 *out = args->out;
+    bool negative = false;
+    for (uint32_t i = 0; i < args->n; i++) {
+        double x = in[i];
+        negative |= x < 0;
+        out[i] = x < 0 ? x : __builtin_sqrt(x); /* never of a negative: no errno */
+    }
+    for (uint32_t w = 0; negative && w < tqp_bitmap_words(args->n); w++)
+        for (uint64_t g = guard_word(args, w); g != 0; g &= g - 1)
+            if (in[64 * w + (uint32_t)__builtin_ctzll(g)] < 0)
+                *args->flags |= TQP_FLAG_OVERFLOW;
+}
