@@ -87,6 +87,14 @@ CREATE VIEW tqp.uncached AS
      WHERE pg_catalog.pg_relation_filenode(c.oid) = u.filenode;
 GRANT SELECT ON tqp.uncached TO PUBLIC;
 
+/* ---- what finishes aggregates above the engine ---- */
+
+CREATE FUNCTION tqp.variance(count bigint, sum numeric, squares numeric, sample boolean,
+    root boolean)
+    RETURNS numeric AS 'MODULE_PATHNAME', 'tqp_variance' LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION tqp.variance(bigint, numeric, numeric, boolean, boolean) IS
+    'variance, or its root, of so many numbers of this sum and sum of squares; of a sample or all';
+
 /* ---- seeing how a query runs ---- */
 
 CREATE FUNCTION tqp.explain(sql text, stage text DEFAULT 'optimised') RETURNS text

@@ -1,13 +1,15 @@
 /* Accumulator arrays: planning, growing, adding tiles, merging. */
 #include "exec/acc.h"
+#include "base/moments.h"
 #include "exec/memory.h"
 
 #include <math.h>
 #include <string.h>
 
 static bool counts_own_rows(const TqpAccumulator *acc) {
-    return acc->distinct && (acc->kind == TQP_ACC_COUNT || acc->kind == TQP_ACC_I64 ||
-                             acc->kind == TQP_ACC_I128 || acc->kind == TQP_ACC_F64);
+    return acc->distinct &&
+           (acc->kind == TQP_ACC_COUNT || acc->kind == TQP_ACC_I64 || acc->kind == TQP_ACC_I128 ||
+            acc->kind == TQP_ACC_F64 || acc->kind == TQP_ACC_MOMENTS);
 }
 
 static uint32_t find_count(TqpAccPlan *plan, const TqpAccumulator *acc) {
@@ -27,6 +29,8 @@ static TqpLane value_lane(const TqpAccPlan *plan, const TqpAccumulator *acc) {
     case TQP_ACC_I128:
         return TQP_LANE_I128;
     case TQP_ACC_F64:
+    case TQP_ACC_MOMENTS:
+    case TQP_ACC_PAIRS:
         return TQP_LANE_F64;
     case TQP_ACC_MIN:
     case TQP_ACC_MAX:
@@ -36,11 +40,20 @@ static TqpLane value_lane(const TqpAccPlan *plan, const TqpAccumulator *acc) {
     }
 }
 
+static uint32_t value_width(const TqpAccInfo *info) {
+    if (info->acc->kind == TQP_ACC_MOMENTS)
+        return sizeof(TqpMoments);
+    if (info->acc->kind == TQP_ACC_PAIRS)
+        return sizeof(TqpPairMoments);
+    return tqp_column_width(info->lane);
+}
+
+/* Whichever part of them the result is. */
 static bool same_values(const TqpAccumulator *a, const TqpAccumulator *b) {
     return a->kind == b->kind && a->arg.reg == b->arg.reg && a->arg.valid == b->arg.valid &&
            a->filter == b->filter && counts_own_rows(a) == counts_own_rows(b) &&
            a->factor.times == b->factor.times && a->factor.add == b->factor.add &&
-           a->factor.reg == b->factor.reg;
+           a->factor.reg == b->factor.reg && (a->kind != TQP_ACC_PAIRS || a->pair == b->pair);
 }
 
 TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *backend,
@@ -59,6 +72,7 @@ TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *back
         TqpAccInfo *info = &plan->infos[a];
         info->acc = &sink->accs[a];
         info->lane = value_lane(plan, info->acc);
+        info->width = value_width(info);
         info->distinct = counts_own_rows(info->acc);
         info->same = a;
         for (uint32_t b = 0; b < a; b++)
@@ -66,6 +80,7 @@ TqpStatus tqp_acc_plan(TqpAccPlan *plan, TqpArena *arena, const TqpBackend *back
                 info->same = plan->infos[b].same;
                 break;
             }
+        plan->infos[info->same].bounded |= info->acc->bounded;
         info->count = info->same != a ? plan->infos[info->same].count : find_count(plan, info->acc);
         info->has_values = info->same == a && info->acc->kind != TQP_ACC_COUNT;
     }
@@ -77,7 +92,7 @@ size_t tqp_accs_bytes_per_group(const TqpAccPlan *plan) {
     size_t bytes = plan->ncounts * sizeof(int64_t);
     for (uint32_t a = 0; a < plan->naccs; a++)
         if (plan->infos[a].has_values)
-            bytes += tqp_column_width(plan->infos[a].lane) + 1;
+            bytes += plan->infos[a].width + 1;
     return bytes;
 }
 
@@ -117,7 +132,7 @@ static TqpStatus init_values(const TqpAccInfo *info, void *values, uint32_t from
                              const TqpStop *stop) {
     bool min = info->acc->kind == TQP_ACC_MIN, max = info->acc->kind == TQP_ACC_MAX;
     bool sum = info->acc->kind == TQP_ACC_F64;
-    uint32_t width = tqp_column_width(info->lane);
+    uint32_t width = info->width;
     TqpInt128 least, most;
     if ((!min && !max && !sum) || info->lane == TQP_LANE_VIEW) {
         return tqp_memory_clear((char *)values + (size_t)from * width, (size_t)(to - from) * width,
@@ -146,7 +161,7 @@ TqpStatus tqp_accs_reserve(TqpAccs *accs, const TqpAccPlan *plan, TqpBroker *bro
         TQP_TRY(tqp_memory_grow(&accs->counts[k], broker, kept * 8, cap * 8, stop));
     for (uint32_t a = 0; a < plan->naccs; a++) {
         const TqpAccInfo *info = &plan->infos[a];
-        size_t width = tqp_column_width(info->lane);
+        size_t width = info->width;
         if (!info->has_values)
             continue;
         TQP_TRY(tqp_memory_grow(&accs->values[a], broker, kept * width, cap * width, stop));
@@ -317,7 +332,8 @@ static void add_int(Add *add, const TqpAccInfo *info, void *values, const uint64
     }
 }
 
-static bool all_finite(TqpLane lane, const void *values, uint32_t n) {
+/* No infinity, no NaN and, of F64, nothing from `limit` on (exponent bits). */
+static bool all_below(TqpLane lane, const void *values, uint32_t n, uint64_t limit) {
     uint64_t special = 0;
     if (lane == TQP_LANE_F32) {
         const uint32_t *bits = values;
@@ -325,9 +341,9 @@ static bool all_finite(TqpLane lane, const void *values, uint32_t n) {
             special |= (bits[i] & 0x7f800000u) == 0x7f800000u;
     } else {
         const uint64_t *bits = values;
-        const uint64_t exponent = UINT64_C(0x7ff) << 52;
+        const uint64_t magnitude = ~(UINT64_C(1) << 63);
         for (uint32_t i = 0; i < n; i++)
-            special |= (bits[i] & exponent) == exponent;
+            special |= (bits[i] & magnitude) >= limit;
     }
     return special == 0;
 }
@@ -347,8 +363,10 @@ static void add_special(Add *add, const TqpAccInfo *info, uint8_t *special, cons
                          : add->narrow       ? ((const uint8_t *)add->groups)[i]
                                              : ((const uint32_t *)add->groups)[i];
         bool single = info->acc->arg.lane == TQP_LANE_F32;
-        special[group] |=
-            (uint8_t)special_of(single ? ((const float *)arg)[i] : ((const double *)arg)[i]);
+        double x = single ? ((const float *)arg)[i] : ((const double *)arg)[i];
+        special[group] |= (uint8_t)special_of(x);
+        if (info->bounded && isfinite(x) && fabs(x) >= 0x1p440)
+            add->tile->flags |= TQP_FLAG_OVERFLOW;
     }
 }
 
@@ -359,8 +377,25 @@ static void add_float(Add *add, const TqpAccInfo *info, uint32_t a, const uint64
                    : add->narrow       ? TQP_STEP_GROUP_FSUM8
                                        : TQP_STEP_GROUP_FSUM32;
     call(add, op, lane, add->accs->values[a].data, arg, guard);
-    if (!all_finite(lane, arg, add->tile->n))
+    uint64_t limit = info->bounded ? TQP_BOUND_EXPONENT : UINT64_C(0x7ff) << 52;
+    if (!all_below(lane, arg, add->tile->n, limit))
         add_special(add, info, add->accs->special[a].data, guard);
+}
+
+static void add_moments(Add *add, const TqpAccInfo *info, void *values, const uint64_t *guard) {
+    static const TqpStepOp ops[2][3] = {
+        {TQP_STEP_MOMENTS, TQP_STEP_GROUP_MOMENTS8, TQP_STEP_GROUP_MOMENTS32},
+        {TQP_STEP_PAIR_MOMENTS, TQP_STEP_GROUP_PAIR_MOMENTS8, TQP_STEP_GROUP_PAIR_MOMENTS32}};
+    bool pairs = info->acc->kind == TQP_ACC_PAIRS;
+    int grouping = add->groups == NULL ? 0 : add->narrow ? 1 : 2;
+    TqpKernelArgs args = {.n = add->tile->n,
+                          .out = values,
+                          .in = {add->tile->regs[info->acc->arg.reg], add->groups,
+                                 pairs ? add->tile->regs[info->acc->pair] : NULL},
+                          .guard = guard,
+                          .aux_count = add->accs->ngroups,
+                          .flags = &add->tile->flags};
+    add->plan->backend->kernels[ops[pairs][grouping]][TQP_LANE_F64](&args);
 }
 
 static void add_extreme(Add *add, const TqpAccInfo *info, void *values, const uint64_t *guard) {
@@ -402,6 +437,8 @@ void tqp_accs_add(TqpAccs *accs, const TqpAccPlan *plan, TqpTile *tile, const vo
             add_bools(&add, info, values, guard);
         else if (info->acc->kind == TQP_ACC_F64)
             add_float(&add, info, a, guard);
+        else if (info->acc->kind == TQP_ACC_MOMENTS || info->acc->kind == TQP_ACC_PAIRS)
+            add_moments(&add, info, values, guard);
         else if (info->acc->kind == TQP_ACC_MIN || info->acc->kind == TQP_ACC_MAX)
             add_extreme(&add, info, values, guard);
         else

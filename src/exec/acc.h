@@ -17,10 +17,12 @@ typedef struct TqpAccCount {
 
 typedef struct TqpAccInfo {
     const TqpAccumulator *acc;
-    TqpLane lane;    /* of its values; I64 for the counts of AND and OR */
-    uint32_t count;  /* which counts */
-    uint32_t same;   /* the accumulator whose values it reads: itself or an earlier equal one */
+    TqpLane lane;   /* of its values; I64 for the counts of AND and OR, F64 for MOMENTS and PAIRS */
+    uint32_t width; /* bytes of an accumulator */
+    uint32_t count; /* which counts */
+    uint32_t same;  /* the accumulator whose values it reads: itself or an earlier equal one */
     bool has_values; /* false: COUNT, or same differs from itself */
+    bool bounded;    /* sums of floats: it or an accumulator that reads its values is bounded */
     bool distinct;   /* fed by its set of distinct values, not by tiles */
 } TqpAccInfo;
 
@@ -83,6 +85,12 @@ const uint64_t *tqp_acc_guard(const TqpAccPlan *plan, const TqpTile *tile, const
 void tqp_accs_merge(TqpAccs *dst, const TqpAccPlan *plan, const TqpAccs *src, uint32_t n,
                     uint32_t first, const uint32_t *dst_ids, const uint32_t *src_ids,
                     uint32_t *flags);
+
+/*
+ * Exponent bits of 2^440.  float8_accum, which avg() runs on, squares N x - sum; that fits a double
+ * for 2^60 values and more while they are below.
+ */
+#define TQP_BOUND_EXPONENT ((UINT64_C(1023) + 440) << 52)
 
 static inline int64_t *tqp_accs_rows(const TqpAccs *accs) {
     return accs->counts[0].data;

@@ -167,7 +167,19 @@ static TqpStatus finish_float(const Finish *f) {
     return TQP_OK;
 }
 
+/* The sum of x may be infinite where an input is; nothing else can be. */
+static void finish_moments(const Finish *f) {
+    uint32_t width = f->info->width / (uint32_t)sizeof(double), part = f->info->acc->part;
+    for (uint32_t i = 0; i < f->n; i++)
+        ((double *)f->column->values.data)[f->at + i] =
+            ((const double *)f->values)[(size_t)group_of(f, i) * width + part];
+}
+
 static TqpStatus finish_values(const Finish *f) {
+    if (f->info->acc->kind == TQP_ACC_MOMENTS || f->info->acc->kind == TQP_ACC_PAIRS) {
+        finish_moments(f);
+        return TQP_OK;
+    }
     switch (tqp_type_class(f->column->slot.type.kind)) {
     case TQP_CLASS_BOOL:
         return finish_bools(f);

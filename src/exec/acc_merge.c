@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/moments.h"
 #include "exec/acc.h"
 
 typedef struct Merge {
@@ -55,6 +56,18 @@ static const uint64_t *occupied(Merge *m, const int64_t *counts) {
     return mask;
 }
 
+/* PostgreSQL's combine functions; there is no kernel for what is done once per group. */
+static void merge_moments(Merge *m, bool pairs, void *dst, const void *src) {
+    bool ok = true;
+    for (uint32_t i = 0; i < m->n; i++) {
+        uint32_t from = src_group(m, i), to = m->dst_ids[i];
+        ok &= pairs ? tqp_pair_moments_merge((TqpPairMoments *)dst + to,
+                                             (const TqpPairMoments *)src + from)
+                    : tqp_moments_merge((TqpMoments *)dst + to, (const TqpMoments *)src + from);
+    }
+    *m->flags |= ok ? 0 : TQP_FLAG_OVERFLOW;
+}
+
 static void merge_acc(Merge *m, uint32_t a) {
     const TqpAccInfo *info = &m->plan->infos[a];
     void *dst = m->dst->values[a].data;
@@ -73,6 +86,10 @@ static void merge_acc(Merge *m, uint32_t a) {
         for (uint32_t i = 0; i < m->n; i++)
             ((uint8_t *)m->dst->special[a].data)[m->dst_ids[i]] |=
                 ((const uint8_t *)m->src->special[a].data)[src_group(m, i)];
+        break;
+    case TQP_ACC_MOMENTS:
+    case TQP_ACC_PAIRS:
+        merge_moments(m, info->acc->kind == TQP_ACC_PAIRS, dst, src);
         break;
     default:
         merge_values(m, info->lane == TQP_LANE_I128 ? TQP_STEP_GROUP_WSUM32 : TQP_STEP_GROUP_SUM32,

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/moments.h"
 #include "exec/distinct_sets.h"
 #include "exec/memory.h"
 #include "exec/slices.h"
@@ -55,7 +56,11 @@ static TqpStatus add_value(TqpAccs *accs, const TqpAccInfo *info, uint32_t a, ui
     void *values = accs->values[a].data;
     if (info->acc->kind == TQP_ACC_COUNT)
         return TQP_OK;
+    if (info->acc->kind == TQP_ACC_MOMENTS)
+        return tqp_moments_add((TqpMoments *)values + group, value->f) ? TQP_OK : TQP_OVERFLOW;
     if (info->acc->kind == TQP_ACC_F64) {
+        if (info->bounded && __builtin_isfinite(value->f) && __builtin_fabs(value->f) >= 0x1p440)
+            return TQP_OVERFLOW;
         ((double *)values)[group] += value->f;
         uint8_t *special = accs->special[a].data;
         if (value->f != value->f)

@@ -33,7 +33,7 @@ static void prefetch_group(const TqpHash *hash, const TqpHashGroups *groups, uin
     for (uint32_t a = 0; a < plan->naccs; a++)
         if (plan->infos[a].has_values)
             __builtin_prefetch((const char *)groups->accs.values[a].data +
-                               (size_t)number * tqp_column_width(plan->infos[a].lane));
+                               (size_t)number * plan->infos[a].width);
 }
 
 static TqpStatus flush(TqpRun *run, TqpHashGroups *part, uint32_t s, Batch *batch,

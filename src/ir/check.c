@@ -102,6 +102,8 @@ static TqpStatus check_expr(const TqpExpr *e, const Scope *scope, int depth) {
         TQP_TRY(check_expr(e->args[i], scope, depth + 1));
         if (e->args[i]->op == TQP_OP_PAD && (e->op != TQP_OP_LIKE || i != 0))
             return tqp_error_set(scope->err, TQP_INVALID, "pad outside of like");
+        if (e->args[i]->op == TQP_OP_PAIR)
+            return tqp_error_set(scope->err, TQP_INVALID, "pair outside of an aggregate");
     }
     TqpType derived = e->type;
     TQP_TRY(tqp_ir_call_type(e->op, e->nargs, e->args, &derived, scope->err));
@@ -115,12 +117,18 @@ static TqpStatus check_expr(const TqpExpr *e, const Scope *scope, int depth) {
     return check_leaf(e, scope);
 }
 
-static TqpStatus check_root(const TqpExpr *e, const Scope *scope) {
-    if (e == NULL)
-        return tqp_error_set(scope->err, TQP_INVALID, "an expression is missing");
+static TqpStatus check_agg_arg(const TqpExpr *e, const Scope *scope) {
     if (e->op == TQP_OP_PAD)
         return tqp_error_set(scope->err, TQP_INVALID, "pad outside of like");
     return check_expr(e, scope, 1);
+}
+
+static TqpStatus check_root(const TqpExpr *e, const Scope *scope) {
+    if (e == NULL)
+        return tqp_error_set(scope->err, TQP_INVALID, "an expression is missing");
+    if (e->op == TQP_OP_PAIR)
+        return tqp_error_set(scope->err, TQP_INVALID, "pair outside of an aggregate");
+    return check_agg_arg(e, scope);
 }
 
 static TqpStatus check_pred(const TqpExpr *e, const Scope *scope, const char *what) {
@@ -144,15 +152,15 @@ static TqpStatus check_aggregate(const TqpNode *n, const Scope *scope) {
         const TqpAgg *agg = &n->aggregate.aggs[i];
         TqpType type;
         if (agg->arg != NULL)
-            TQP_TRY(check_root(agg->arg, scope));
+            TQP_TRY(check_agg_arg(agg->arg, scope));
         if (agg->filter != NULL)
             TQP_TRY(check_pred(agg->filter, scope, "filter of an aggregate"));
         TQP_TRY(tqp_ir_agg_type(agg->func, agg->arg, &type, scope->err));
         if (!result_type_fits(agg->type, type))
             return tqp_error_set(scope->err, TQP_INVALID, "%s: wrong result type",
                                  tqp_ir_agg_name(agg->func));
-        if (agg->distinct && agg->arg == NULL)
-            return tqp_error_set(scope->err, TQP_INVALID, "distinct needs an argument");
+        if (agg->distinct && (agg->arg == NULL || agg->arg->op == TQP_OP_PAIR))
+            return tqp_error_set(scope->err, TQP_INVALID, "distinct needs an argument, not a pair");
     }
     return TQP_OK;
 }

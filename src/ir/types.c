@@ -253,6 +253,18 @@ static TqpStatus rule_pad(const Call *c, TqpType *type) {
     return is_const_i32(c->args[1]) ? TQP_OK : refuse(c, "width is not an i32 constant");
 }
 
+static TqpStatus rule_sqrt(const Call *c, TqpType *type) {
+    *type = arg_type(c, 0);
+    return type->kind == TQP_TYPE_F64 ? TQP_OK : refuse(c, "argument is not f64");
+}
+
+static TqpStatus rule_pair(const Call *c, TqpType *type) {
+    *type = arg_type(c, 0);
+    if (type->kind == TQP_TYPE_F64 && arg_type(c, 1).kind == TQP_TYPE_F64)
+        return TQP_OK;
+    return refuse(c, "arguments are not f64");
+}
+
 static TqpStatus rule_length(const Call *c, TqpType *type) {
     *type = type_i32;
     return is_text(arg_type(c, 0)) ? TQP_OK : refuse(c, "argument is not text");
@@ -269,46 +281,27 @@ static TqpStatus rule_substr(const Call *c, TqpType *type) {
 
 /* The unit test walks all operators: one without a row here fails it. */
 static const Rule rules[TQP_OP_COUNT] = {
-    [TQP_OP_COL] = rule_leaf,
-    [TQP_OP_OUTER] = rule_leaf,
-    [TQP_OP_CONST] = rule_leaf,
-    [TQP_OP_PARAM] = rule_leaf,
-    [TQP_OP_NEG] = rule_unary_number,
-    [TQP_OP_ABS] = rule_unary_number,
-    [TQP_OP_ADD] = rule_add,
-    [TQP_OP_SUB] = rule_sub,
-    [TQP_OP_MUL] = rule_mul,
-    [TQP_OP_DIV] = rule_div,
-    [TQP_OP_NUM_DIV] = rule_num_div,
-    [TQP_OP_DIV_SCALE] = rule_num_div,
-    [TQP_OP_MOD] = rule_mod,
-    [TQP_OP_EQ] = rule_compare,
-    [TQP_OP_NE] = rule_compare,
-    [TQP_OP_LT] = rule_compare,
-    [TQP_OP_LE] = rule_compare,
-    [TQP_OP_GT] = rule_compare,
-    [TQP_OP_GE] = rule_compare,
-    [TQP_OP_DISTINCT] = rule_compare,
-    [TQP_OP_AND] = rule_logic,
-    [TQP_OP_OR] = rule_logic,
-    [TQP_OP_NOT] = rule_logic,
-    [TQP_OP_IS_NULL] = rule_is_null,
-    [TQP_OP_IS_TRUE] = rule_logic,
-    [TQP_OP_IS_FALSE] = rule_logic,
-    [TQP_OP_CASE] = rule_case,
-    [TQP_OP_COALESCE] = rule_same,
-    [TQP_OP_GREATEST] = rule_same,
-    [TQP_OP_LEAST] = rule_same,
-    [TQP_OP_IN] = rule_in,
-    [TQP_OP_LIKE] = rule_like,
-    [TQP_OP_CAST] = rule_cast,
-    [TQP_OP_EXTRACT] = rule_extract,
-    [TQP_OP_DATE_TRUNC] = rule_date_trunc,
-    [TQP_OP_AT_ZONE] = rule_at_zone,
-    [TQP_OP_ADD_MONTHS] = rule_add_months,
-    [TQP_OP_HOST] = rule_host,
-    [TQP_OP_PAD] = rule_pad,
-    [TQP_OP_LENGTH] = rule_length,
+    [TQP_OP_COL] = rule_leaf,          [TQP_OP_OUTER] = rule_leaf,
+    [TQP_OP_CONST] = rule_leaf,        [TQP_OP_PARAM] = rule_leaf,
+    [TQP_OP_NEG] = rule_unary_number,  [TQP_OP_ABS] = rule_unary_number,
+    [TQP_OP_SQRT] = rule_sqrt,         [TQP_OP_ADD] = rule_add,
+    [TQP_OP_SUB] = rule_sub,           [TQP_OP_MUL] = rule_mul,
+    [TQP_OP_DIV] = rule_div,           [TQP_OP_NUM_DIV] = rule_num_div,
+    [TQP_OP_DIV_SCALE] = rule_num_div, [TQP_OP_MOD] = rule_mod,
+    [TQP_OP_EQ] = rule_compare,        [TQP_OP_NE] = rule_compare,
+    [TQP_OP_LT] = rule_compare,        [TQP_OP_LE] = rule_compare,
+    [TQP_OP_GT] = rule_compare,        [TQP_OP_GE] = rule_compare,
+    [TQP_OP_DISTINCT] = rule_compare,  [TQP_OP_AND] = rule_logic,
+    [TQP_OP_OR] = rule_logic,          [TQP_OP_NOT] = rule_logic,
+    [TQP_OP_IS_NULL] = rule_is_null,   [TQP_OP_IS_TRUE] = rule_logic,
+    [TQP_OP_IS_FALSE] = rule_logic,    [TQP_OP_CASE] = rule_case,
+    [TQP_OP_COALESCE] = rule_same,     [TQP_OP_GREATEST] = rule_same,
+    [TQP_OP_LEAST] = rule_same,        [TQP_OP_IN] = rule_in,
+    [TQP_OP_LIKE] = rule_like,         [TQP_OP_CAST] = rule_cast,
+    [TQP_OP_EXTRACT] = rule_extract,   [TQP_OP_DATE_TRUNC] = rule_date_trunc,
+    [TQP_OP_AT_ZONE] = rule_at_zone,   [TQP_OP_ADD_MONTHS] = rule_add_months,
+    [TQP_OP_HOST] = rule_host,         [TQP_OP_PAD] = rule_pad,
+    [TQP_OP_PAIR] = rule_pair,         [TQP_OP_LENGTH] = rule_length,
     [TQP_OP_SUBSTR] = rule_substr,
 };
 
@@ -403,11 +396,17 @@ static TqpStatus sum_type(TqpType arg, TqpType *type, TqpError *err) {
     return TQP_OK;
 }
 
+static bool takes_pair(TqpAggFunc func) {
+    return func >= TQP_AGG_PAIR_SX && func <= TQP_AGG_PAIR_SXY;
+}
+
 TqpStatus tqp_ir_agg_type(TqpAggFunc func, const TqpExpr *arg, TqpType *type, TqpError *err) {
     if ((unsigned)func >= TQP_AGG_COUNT_OF_FUNCS)
         return tqp_error_set(err, TQP_INVALID, "aggregate %d is unknown", (int)func);
     if ((func == TQP_AGG_COUNT_STAR) != (arg == NULL))
         return refuse_agg(func, arg ? "takes no argument" : "needs an argument", err);
+    if (arg != NULL && func != TQP_AGG_COUNT && (arg->op == TQP_OP_PAIR) != takes_pair(func))
+        return refuse_agg(func, "pairs go to the aggregates of pairs", err);
     switch (func) {
     case TQP_AGG_SUM:
         return sum_type(arg->type, type, err);
@@ -423,6 +422,16 @@ TqpStatus tqp_ir_agg_type(TqpAggFunc func, const TqpExpr *arg, TqpType *type, Tq
         if (arg->type.kind != TQP_TYPE_BOOL)
             return refuse_agg(func, "argument is not boolean", err);
         return TQP_OK;
+    case TQP_AGG_AVG_SUM:
+    case TQP_AGG_SXX:
+    case TQP_AGG_PAIR_SX:
+    case TQP_AGG_PAIR_SXX:
+    case TQP_AGG_PAIR_SY:
+    case TQP_AGG_PAIR_SYY:
+    case TQP_AGG_PAIR_SXY:
+        *type = arg->type;
+        return arg->type.kind == TQP_TYPE_F64 ? TQP_OK
+                                              : refuse_agg(func, "argument is not f64", err);
     default: /* the counts */
         *type = (TqpType){.kind = TQP_TYPE_I64};
         return TQP_OK;

@@ -191,6 +191,7 @@ static bool op_may_raise(const TqpExpr *e) {
     case TQP_OP_NEG:
     case TQP_OP_ABS: /* the least integer; numeric and floats are symmetric */
         return is_exact(e->type.kind) && e->type.kind != TQP_TYPE_NUM;
+    case TQP_OP_SQRT:
     case TQP_OP_ADD:
     case TQP_OP_SUB:
     case TQP_OP_MUL:

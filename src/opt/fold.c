@@ -182,6 +182,7 @@ static const TqpExpr *(*const folds[TQP_OP_COUNT])(TqpArena *a, const TqpExpr *e
     [TQP_OP_DISTINCT] = fold_distinct,
     [TQP_OP_IN] = fold_in,
     [TQP_OP_PAD] = fold_none,
+    [TQP_OP_PAIR] = fold_none,
     [TQP_OP_CAST] = fold_cast,
 };
 

@@ -91,8 +91,8 @@ static bool is_fit(TqpArena *a, const TqpNode *agg) {
     for (uint32_t i = 0; i < agg->aggregate.naggs; i++) {
         const TqpAgg *x = &agg->aggregate.aggs[i];
         bool is_float = x->arg != NULL && tqp_type_class(x->arg->type.kind) == TQP_CLASS_FLOAT;
-        if ((x->func == TQP_AGG_SUM && is_float) ||
-            (x->arg != NULL && tqp_opt_may_raise(a, x->arg)) ||
+        bool ordered = x->func != TQP_AGG_COUNT && x->func != TQP_AGG_MIN && x->func != TQP_AGG_MAX;
+        if ((ordered && is_float) || (x->arg != NULL && tqp_opt_may_raise(a, x->arg)) ||
             (x->filter != NULL && tqp_opt_may_raise(a, x->filter)))
             return false;
     }

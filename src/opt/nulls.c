@@ -37,6 +37,7 @@ bool tqp_opt_never_null_of(const TqpExpr *e, const uint64_t *not_null) {
     case TQP_OP_GE:
     case TQP_OP_IN:
     case TQP_OP_NEG:
+    case TQP_OP_SQRT:
     case TQP_OP_ADD:
     case TQP_OP_SUB:
     case TQP_OP_MUL:
@@ -72,6 +73,7 @@ static bool is_strict(TqpOp op) {
     case TQP_OP_LENGTH:
     case TQP_OP_SUBSTR:
     case TQP_OP_PAD:
+    case TQP_OP_PAIR:
         return true;
     default:
         return false;

@@ -48,6 +48,7 @@ static uint32_t cost(const TqpExpr *e) {
     case TQP_OP_DATE_TRUNC:
     case TQP_OP_ADD_MONTHS:
     case TQP_OP_AT_ZONE:
+    case TQP_OP_SQRT:
     case TQP_OP_DIV:
     case TQP_OP_NUM_DIV:
     case TQP_OP_DIV_SCALE:

@@ -50,7 +50,8 @@ static bool is_average(const TqpNode *n, const TqpExpr *e) {
     if (n->kind != TQP_NODE_AGGREGATE || (e->op != TQP_OP_NUM_DIV && e->op != TQP_OP_DIV) ||
         without_casts(e->args[0])->op != TQP_OP_COL)
         return false;
-    const TqpAgg *sum = aggregate_of(n, e->args[0], TQP_AGG_SUM),
+    TqpAggFunc func = e->type.kind == TQP_TYPE_F64 ? TQP_AGG_AVG_SUM : TQP_AGG_SUM;
+    const TqpAgg *sum = aggregate_of(n, e->args[0], func),
                  *count = aggregate_of(n, e->args[1], TQP_AGG_COUNT);
     return sum != NULL && count != NULL && sum->distinct == count->distinct &&
            tqp_ir_expr_equal(without_casts(sum->arg), without_casts(count->arg)) &&

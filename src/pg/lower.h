@@ -25,10 +25,40 @@ typedef struct TqpInput {
 typedef struct TqpAverage {
     Aggref *aggref;
     const TqpExpr *sum, *count;
-    const TqpExpr *squares; /* of a float: computed for its overflow; else NULL */
-    const TqpExpr *scale;   /* display scale of the sum where it depends on the rows; else NULL */
+    const TqpExpr *scale; /* display scale of the sum where it depends on the rows; else NULL */
     Oid sum_type;
 } TqpAverage;
+
+/* A variance or standard deviation of integers or numerics: PostgreSQL finishes it. */
+typedef struct TqpVariance {
+    Aggref *aggref;
+    const TqpExpr *sum, *squares, *count;
+    const TqpExpr *scale; /* as in TqpAverage */
+    Oid sum_type, finish; /* the function tqp.variance */
+    bool sample, root;    /* its arguments */
+} TqpVariance;
+
+/* How the columns of an aggregate become its result: aggregates.def. */
+typedef enum TqpFinish {
+    TQP_FINISH_PLAIN,
+    TQP_FINISH_AVERAGE,
+    TQP_FINISH_VAR_POP,
+    TQP_FINISH_VAR_SAMP,
+    TQP_FINISH_STDDEV_POP,
+    TQP_FINISH_STDDEV_SAMP,
+    TQP_FINISH_REGR_COUNT,
+    TQP_FINISH_REGR_SXX,
+    TQP_FINISH_REGR_SYY,
+    TQP_FINISH_REGR_SXY,
+    TQP_FINISH_REGR_AVGX,
+    TQP_FINISH_REGR_AVGY,
+    TQP_FINISH_REGR_R2,
+    TQP_FINISH_REGR_SLOPE,
+    TQP_FINISH_REGR_INTERCEPT,
+    TQP_FINISH_COVAR_POP,
+    TQP_FINISH_COVAR_SAMP,
+    TQP_FINISH_CORR
+} TqpFinish;
 
 /* One column that the engine gives back. */
 typedef struct TqpOutput {
@@ -89,11 +119,12 @@ typedef struct TqpLowering {
     const TqpExpr *case_arg;   /* what CaseTestExpr stands for */
     /* above the aggregate */
     bool grouped;
-    List *keys;     /* TqpExpr * over the input of the aggregate */
-    List *inputs;   /* TqpInput *: the aggregate's columns */
-    List *averages; /* TqpAverage * */
-    List *aggs;     /* TqpAgg * */
-    List *outputs;  /* TqpOutput * */
+    List *keys;      /* TqpExpr * over the input of the aggregate */
+    List *inputs;    /* TqpInput *: the aggregate's columns */
+    List *averages;  /* TqpAverage * */
+    List *variances; /* TqpVariance * */
+    List *aggs;      /* TqpAgg * */
+    List *outputs;   /* TqpOutput * */
     bool tail_may_raise;
 } TqpLowering;
 
@@ -277,6 +308,20 @@ extern const TqpExpr *tqp_lower_average(TqpLowering *l, Node *node);
 
 /* lower_agg.c */
 extern bool tqp_lower_aggregates(TqpLowering *l);
+/* The column of an engine aggregate behind nkeys keys, which is added unless there is an equal one.
+ */
+extern const TqpExpr *tqp_lower_agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg);
+/*
+ * The greatest display scale over the rows that an aggregate of e takes; NULL when e has one scale.
+ */
+extern const TqpExpr *tqp_lower_agg_scale(TqpLowering *l, uint32_t nkeys, const TqpExpr *e,
+                                          const TqpExpr *filter);
+/* What the level reads where `expr` stands. */
+extern void tqp_lower_add_input(TqpLowering *l, Node *expr, const TqpExpr *ir);
+
+/* lower_variance.c: of the aggregate of the call's argument or pair; false: reason is set */
+extern bool tqp_lower_variance(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg agg,
+                               TqpFinish finish);
 
 /* lower_tail.c: what is left for PostgreSQL's own functions */
 extern int tqp_lower_output(TqpLowering *l, const TqpExpr *ir, Node *node, bool reuse);

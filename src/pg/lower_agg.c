@@ -18,14 +18,12 @@
 #include "pg/cache.h"
 #include "pg/lower.h"
 
-typedef enum Finish { PLAIN, AVERAGE } Finish;
-
 static const struct Entry {
     Oid funcid;
     TqpAggFunc func;
-    Finish finish;
+    TqpFinish finish;
 } entries[] = {
-#define TQP_AGGREGATE(oid, func, finish) {oid, TQP_AGG_##func, finish},
+#define TQP_AGGREGATE(oid, func, finish) {oid, TQP_AGG_##func, TQP_FINISH_##finish},
 #include "pg/aggregates.def"
 #undef TQP_AGGREGATE
 };
@@ -37,11 +35,15 @@ static const struct Entry *find_entry(Oid funcid) {
     return NULL;
 }
 
+static Node *nth_arg(const Aggref *a, int n) {
+    return (Node *)((TargetEntry *)list_nth(a->args, n))->expr;
+}
+
 static TqpType result_type(TqpAggFunc func, TqpType arg) {
     if (func == TQP_AGG_COUNT || func == TQP_AGG_COUNT_STAR)
         return (TqpType){.kind = TQP_TYPE_I64};
     if (func != TQP_AGG_SUM)
-        return arg;
+        return arg; /* the moments: of a float */
     if (arg.kind == TQP_TYPE_I16 || arg.kind == TQP_TYPE_I32)
         return (TqpType){.kind = TQP_TYPE_I64};
     if (arg.kind == TQP_TYPE_I64)
@@ -66,8 +68,7 @@ static void simplify_count(const TqpLowering *l, const Node *arg, TqpAgg *agg) {
     }
 }
 
-/* The column of an engine aggregate, which is added unless there is an equal one. */
-static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
+const TqpExpr *tqp_lower_agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     ListCell *lc;
     agg.type = result_type(agg.func, agg.arg != NULL ? agg.arg->type : agg.type);
     foreach (lc, l->aggs) {
@@ -86,23 +87,8 @@ static const TqpExpr *agg_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     return tqp_ir_col(l->arena, nkeys + (uint32_t)list_length(l->aggs) - 1, agg.type);
 }
 
-/*
- * float8_accum computes the variance on the way and raises when its squares of (N x - sum)
- * overflow, so avg() fails on values whose sum is still finite.  The sum of (2^33 x)^2 overflows
- * earlier for fewer than 2^33 rows, and PostgreSQL's replay then decides.
- */
-static const TqpExpr *squares_of(TqpLowering *l, const TqpExpr *x) {
-    TqpValue scale = {.f = 8589934592.0};
-    const TqpExpr *c = tqp_ir_const(l->arena, x->type, &scale);
-    const TqpExpr *scaled = tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, x, c);
-    return tqp_ir_call2(l->arena, TQP_OP_MUL, x->type, scaled, scaled);
-}
-
-/*
- * The greatest scale over the rows that the aggregate takes; NULL when e has one scale.  Among two
- * a count of the rows of the higher tells, which costs less than max().
- */
-static const TqpExpr *scale_column(TqpLowering *l, uint32_t nkeys, const TqpExpr *e,
+/* Among two scales a count of the rows of the higher tells, which costs less than max(). */
+const TqpExpr *tqp_lower_agg_scale(TqpLowering *l, uint32_t nkeys, const TqpExpr *e,
                                    const TqpExpr *filter) {
     TqpType type_i32 = {.kind = TQP_TYPE_I32}, type_bool = {.kind = TQP_TYPE_BOOL};
     int32 low, high;
@@ -112,12 +98,12 @@ static const TqpExpr *scale_column(TqpLowering *l, uint32_t nkeys, const TqpExpr
     TqpAgg agg = {.func = TQP_AGG_COUNT_STAR, .filter = is_high};
     if (is_high == NULL) {
         agg = (TqpAgg){TQP_AGG_MAX, .arg = tqp_lower_scale_seen(l, e), .filter = filter};
-        return agg_column(l, nkeys, agg);
+        return tqp_lower_agg_column(l, nkeys, agg);
     }
     if (filter != NULL)
         agg.filter = tqp_ir_call2(l->arena, TQP_OP_AND, type_bool, filter, is_high);
     const TqpExpr *args[3] = {
-        tqp_ir_call2(l->arena, TQP_OP_GT, type_bool, agg_column(l, nkeys, agg),
+        tqp_ir_call2(l->arena, TQP_OP_GT, type_bool, tqp_lower_agg_column(l, nkeys, agg),
                      tqp_ir_const_int(l->arena, (TqpType){.kind = TQP_TYPE_I64}, 0)),
         tqp_ir_const_int(l->arena, type_i32, high), tqp_ir_const_int(l->arena, type_i32, low)};
     return tqp_ir_call(l->arena, TQP_OP_CASE, type_i32, 3, args);
@@ -129,40 +115,37 @@ static const TqpExpr *scale_column(TqpLowering *l, uint32_t nkeys, const TqpExpr
  */
 static const TqpExpr *plain_column(TqpLowering *l, uint32_t nkeys, TqpAgg agg) {
     if (agg.func == TQP_AGG_COUNT || agg.arg == NULL || tqp_lower_scale(l, agg.arg) == NULL)
-        return agg_column(l, nkeys, agg);
+        return tqp_lower_agg_column(l, nkeys, agg);
     if (agg.func == TQP_AGG_SUM)
-        return tqp_lower_scaled(l, agg_column(l, nkeys, agg),
-                                scale_column(l, nkeys, agg.arg, agg.filter));
+        return tqp_lower_scaled(l, tqp_lower_agg_column(l, nkeys, agg),
+                                tqp_lower_agg_scale(l, nkeys, agg.arg, agg.filter));
     TqpType type = agg.arg->type;
     agg.arg = tqp_lower_with_scale(l, agg.arg);
-    return agg.arg != NULL ? tqp_lower_split_scale(l, agg_column(l, nkeys, agg), type) : NULL;
+    return agg.arg != NULL ? tqp_lower_split_scale(l, tqp_lower_agg_column(l, nkeys, agg), type)
+                           : NULL;
 }
 
 static void add_average(TqpLowering *l, uint32_t nkeys, Aggref *aggref, TqpAgg agg) {
     TqpAverage *average = palloc0(sizeof(*average));
     TqpType f64 = {.kind = TQP_TYPE_F64};
-    bool wide = agg.arg->type.kind == TQP_TYPE_F64; /* squares of float4 fit a double */
-    if (agg.arg->type.kind == TQP_TYPE_F32)         /* PostgreSQL sums float4 in double here */
+    if (agg.arg->type.kind == TQP_TYPE_F32) /* PostgreSQL sums float4 in double here */
         agg.arg = tqp_lower_cast(l, agg.arg, f64);
+    if (agg.arg->type.kind == TQP_TYPE_F64)
+        agg.func = TQP_AGG_AVG_SUM;
     TqpTypeKind kind = agg.arg->type.kind;
     average->aggref = aggref;
     average->sum_type = kind == TQP_TYPE_F64                           ? FLOAT8OID
                         : kind == TQP_TYPE_NUM || kind == TQP_TYPE_I64 ? NUMERICOID
                                                                        : INT8OID;
-    average->sum = agg_column(l, nkeys, agg);
-    average->scale = scale_column(l, nkeys, agg.arg, agg.filter);
-    if (wide) {
-        TqpAgg squares = agg;
-        squares.arg = squares_of(l, agg.arg);
-        average->squares = agg_column(l, nkeys, squares);
-    }
+    average->sum = tqp_lower_agg_column(l, nkeys, agg);
+    average->scale = tqp_lower_agg_scale(l, nkeys, agg.arg, agg.filter);
     agg.func = TQP_AGG_COUNT;
-    simplify_count(l, (Node *)((TargetEntry *)linitial(aggref->args))->expr, &agg);
-    average->count = agg_column(l, nkeys, agg);
+    simplify_count(l, nth_arg(aggref, 0), &agg);
+    average->count = tqp_lower_agg_column(l, nkeys, agg);
     l->averages = lappend(l->averages, average);
 }
 
-static void add_input(TqpLowering *l, Node *expr, const TqpExpr *ir) {
+void tqp_lower_add_input(TqpLowering *l, Node *expr, const TqpExpr *ir) {
     TqpInput *input = palloc(sizeof(*input));
     *input = (TqpInput){expr, ir};
     l->inputs = lappend(l->inputs, input);
@@ -178,8 +161,19 @@ static bool supported(TqpLowering *l, const Aggref *a, const struct Entry *entry
     return false;
 }
 
+/* The argument; of two, y before x, the pair.  NULL: reason is set. */
+static const TqpExpr *lower_args(TqpLowering *l, const Aggref *a) {
+    const TqpExpr *y = tqp_lower_expr(l, nth_arg(a, 0)), *x;
+    if (y == NULL || list_length(a->args) == 1)
+        return y;
+    if (a->aggdistinct != NIL)
+        return tqp_lower_fail(l, TQP_DECLINE_DISTINCT_PAIRS, get_func_name(a->aggfnoid));
+    x = tqp_lower_expr(l, nth_arg(a, 1));
+    return x != NULL ? tqp_ir_call2(l->arena, TQP_OP_PAIR, y->type, x, y) : NULL;
+}
+
 static bool distinct_arg(TqpLowering *l, const Aggref *a) {
-    Oid type = exprType((Node *)((TargetEntry *)linitial(a->args))->expr);
+    Oid type = exprType(nth_arg(a, 0));
     if (!tqp_pg_comparable(type))
         tqp_lower_fail(l, TQP_DECLINE_EQUALITY, format_type_be(type));
     return tqp_pg_comparable(type);
@@ -192,7 +186,7 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
         return false;
     TqpAgg agg = {.func = entry->func, .distinct = a->aggdistinct != NIL};
     if (!a->aggstar) {
-        agg.arg = tqp_lower_expr(l, (Node *)((TargetEntry *)linitial(a->args))->expr);
+        agg.arg = lower_args(l, a);
         if (agg.arg == NULL || (agg.distinct && !distinct_arg(l, a)))
             return false;
         if ((entry->func == TQP_AGG_MIN || entry->func == TQP_AGG_MAX) &&
@@ -201,7 +195,8 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
                 return false;
             agg.arg = tqp_lower_cast(l, agg.arg, type);
         }
-        simplify_count(l, (Node *)((TargetEntry *)linitial(a->args))->expr, &agg);
+        if (list_length(a->args) == 1)
+            simplify_count(l, nth_arg(a, 0), &agg);
     }
     if (a->aggfilter != NULL) {
         agg.filter = tqp_lower_expr(l, (Node *)a->aggfilter);
@@ -209,13 +204,15 @@ static bool add_aggregate(TqpLowering *l, uint32_t nkeys, Aggref *a) {
             return false;
     }
     l->functions = list_append_unique_oid(l->functions, a->aggfnoid);
-    if (entry->finish == AVERAGE) {
+    if (entry->finish == TQP_FINISH_AVERAGE) {
         add_average(l, nkeys, a, agg);
         return true;
     }
+    if (entry->finish != TQP_FINISH_PLAIN)
+        return tqp_lower_variance(l, nkeys, a, agg, entry->finish);
     const TqpExpr *column = plain_column(l, nkeys, agg);
     if (column != NULL)
-        add_input(l, (Node *)a, column);
+        tqp_lower_add_input(l, (Node *)a, column);
     return column != NULL;
 }
 
@@ -246,7 +243,8 @@ static void add_key_scales(TqpLowering *l) {
     foreach (lc, l->inputs) {
         const TqpInput *input = lfirst(lc);
         const TqpExpr *key = list_nth(l->keys, foreach_current_index(lc));
-        tqp_lower_scaled(l, input->ir, scale_column(l, (uint32_t)list_length(l->keys), key, NULL));
+        tqp_lower_scaled(l, input->ir,
+                         tqp_lower_agg_scale(l, (uint32_t)list_length(l->keys), key, NULL));
     }
 }
 
@@ -256,7 +254,7 @@ static bool add_key(TqpLowering *l, Node *expr) {
     if (ir == NULL)
         return false;
     l->keys = lappend(l->keys, (void *)ir);
-    add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
+    tqp_lower_add_input(l, expr, tqp_ir_col(l->arena, index, ir->type));
     return true;
 }
 

@@ -30,23 +30,15 @@ const TqpExpr *tqp_lower_quotient(TqpLowering *l, const TqpExpr *x, const TqpExp
                             tqp_ir_call2(l->arena, TQP_OP_DIV_SCALE, type_i32, x, y));
 }
 
-/*
- * float8_accum adds to 0, so avg() is 0 where sum() is -0.  The squares are asked for, so that
- * their overflow raises.
- */
+/* float8_accum adds to 0, so avg() is 0 where sum() is -0. */
 static const TqpExpr *float_average(TqpLowering *l, const TqpAverage *average) {
     TqpValue value = {.f = 0.0};
-    const TqpExpr *zero = tqp_ir_const(l->arena, type_f64, &value), *args[5];
+    const TqpExpr *zero = tqp_ir_const(l->arena, type_f64, &value);
     const TqpExpr *n = tqp_lower_cast(l, average->count, type_f64);
-    uint32_t nargs = 0;
-    if (average->squares != NULL) {
-        args[nargs++] = tqp_ir_call1(l->arena, TQP_OP_IS_NULL, type_bool, average->squares);
-        args[nargs++] = tqp_ir_const_null(l->arena, type_f64);
-    }
-    args[nargs++] = tqp_ir_call2(l->arena, TQP_OP_EQ, type_bool, average->sum, zero);
-    args[nargs++] = zero;
-    args[nargs++] = tqp_ir_call2(l->arena, TQP_OP_DIV, type_f64, average->sum, n);
-    return tqp_ir_call(l->arena, TQP_OP_CASE, type_f64, nargs, args);
+    const TqpExpr *args[3] = {
+        tqp_ir_call2(l->arena, TQP_OP_EQ, type_bool, average->sum, zero), zero,
+        tqp_ir_call2(l->arena, TQP_OP_DIV, type_f64, average->sum, n)};
+    return tqp_ir_call(l->arena, TQP_OP_CASE, type_f64, 3, args);
 }
 
 const TqpExpr *tqp_lower_average(TqpLowering *l, Node *node) {

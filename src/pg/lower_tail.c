@@ -87,8 +87,6 @@ static Node *from_zero(Node *sum) {
 static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
     int sum = add_output(l, average->sum, average->sum_type, -1, InvalidOid, true);
     int count = add_output(l, average->count, INT8OID, -1, InvalidOid, true);
-    if (average->squares != NULL)
-        add_output(l, average->squares, FLOAT8OID, -1, InvalidOid, true);
     Node *s = output_var(sum, average->sum_type, -1, InvalidOid);
     Node *n = output_var(count, INT8OID, -1, InvalidOid);
     if (average->sum_type == FLOAT8OID)
@@ -100,6 +98,27 @@ static Node *finish_average(TqpLowering *l, const TqpAverage *average) {
         s = call(F_NUMERIC_INT8, NUMERICOID, list_make1(s));
     return call(F_NUMERIC_DIV, NUMERICOID,
                 list_make2(s, call(F_NUMERIC_INT8, NUMERICOID, list_make1(n))));
+}
+
+/* tqp.variance finishes as numeric_stddev_internal does. */
+static Node *finish_variance(TqpLowering *l, const TqpVariance *variance) {
+    int sum = add_output(l, variance->sum, variance->sum_type, -1, InvalidOid, true);
+    int squares = add_output(l, variance->squares, NUMERICOID, -1, InvalidOid, true);
+    int count = add_output(l, variance->count, INT8OID, -1, InvalidOid, true);
+    Node *n = output_var(count, INT8OID, -1, InvalidOid);
+    Node *s = output_var(sum, variance->sum_type, -1, InvalidOid);
+    Node *q = output_var(squares, NUMERICOID, -1, InvalidOid);
+    if (variance->sum_type == INT8OID)
+        s = call(F_NUMERIC_INT8, NUMERICOID, list_make1(s));
+    if (variance->scale != NULL) {
+        s = rescale(l, s, variance->scale);
+        q = rescale(l, q,
+                    tqp_ir_call2(l->arena, TQP_OP_ADD, variance->scale->type, variance->scale,
+                                 variance->scale));
+    }
+    return call(variance->finish, NUMERICOID,
+                list_make5(n, s, q, makeBoolConst(variance->sample, false),
+                           makeBoolConst(variance->root, false)));
 }
 
 static Node *column(TqpLowering *l, Node *node) {
@@ -139,6 +158,9 @@ static Node *replace(Node *node, void *arg) {
         foreach (lc, context->l->averages)
             if (result == NULL && equal(((TqpAverage *)lfirst(lc))->aggref, node))
                 result = finish_average(context->l, lfirst(lc));
+        foreach (lc, context->l->variances)
+            if (result == NULL && equal(((TqpVariance *)lfirst(lc))->aggref, node))
+                result = finish_variance(context->l, lfirst(lc));
     } else {
         return expression_tree_mutator(node, replace, context);
     }

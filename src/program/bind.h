@@ -199,6 +199,7 @@ bool tqp_bind_value_of(TqpBinder *b, const TqpExpr *e, TqpValue *value); /* CONS
 typedef TqpBound (*TqpBindFn)(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_neg(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_abs(TqpBinder *b, const TqpExpr *e);
+TqpBound tqp_bind_op_sqrt(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_arith(TqpBinder *b, const TqpExpr *e); /* ADD SUB MUL */
 TqpBound tqp_bind_op_num_div(TqpBinder *b, const TqpExpr *e);
 TqpBound tqp_bind_op_div(TqpBinder *b, const TqpExpr *e); /* DIV MOD */

@@ -2,6 +2,9 @@
  * Aggregation: dense grouping on codes where every key has few, accumulators that are proved to
  * fit, and what the finished columns are to the next pipeline.
  */
+#include <stddef.h>
+
+#include "base/moments.h"
 #include "program/bind.h"
 
 #define DENSE_LIMIT (UINT64_C(16) << 20)
@@ -205,6 +208,32 @@ static void sum(TqpBinder *b, TqpAccumulator *acc, TqpBound v, bool few, TqpType
     acc->result = tqp_bind_slot(type, v.s.lane, TQP_NO_REG, TQP_NO_REG).s;
 }
 
+/* Which double of TqpMoments or TqpPairMoments an aggregate is. */
+#define PART(type, member) ((uint8_t)(offsetof(type, member) / sizeof(double)))
+static const uint8_t parts[TQP_AGG_COUNT_OF_FUNCS] = {
+    [TQP_AGG_SXX] = PART(TqpMoments, sxx),          [TQP_AGG_PAIR_SX] = PART(TqpPairMoments, sx),
+    [TQP_AGG_PAIR_SXX] = PART(TqpPairMoments, sxx), [TQP_AGG_PAIR_SY] = PART(TqpPairMoments, sy),
+    [TQP_AGG_PAIR_SYY] = PART(TqpPairMoments, syy), [TQP_AGG_PAIR_SXY] = PART(TqpPairMoments, sxy),
+};
+
+static void moments(TqpBinder *b, TqpAccumulator *acc, TqpBound v, const TqpAgg *agg) {
+    acc->kind = TQP_ACC_MOMENTS;
+    acc->part = parts[agg->func];
+    acc->arg = tqp_bind_to_reg(b, v).s;
+    acc->result = tqp_bind_slot(agg->type, TQP_LANE_F64, TQP_NO_REG, TQP_NO_REG).s;
+}
+
+/* Registers of both; what they hold where one is NULL is not looked at. */
+static TqpBound bind_pair(TqpBinder *b, const TqpExpr *pair, TqpAccumulator *acc) {
+    TqpBound x = tqp_bind_expr_guarded(b, pair->args[0], acc->filter);
+    TqpBound y = tqp_bind_expr_guarded(b, pair->args[1], acc->filter);
+    x = tqp_bind_to_reg(b, x);
+    y = tqp_bind_to_reg(b, y);
+    x.s.valid = tqp_bind_mask_and(b, x.s.valid, y.s.valid);
+    acc->pair = y.s.reg;
+    return x;
+}
+
 static void extreme(TqpBinder *b, TqpAccumulator *acc, TqpBound v, uint32_t *dict_collation) {
     bool text = tqp_type_class(v.s.type.kind) == TQP_CLASS_TEXT;
     if (tqp_bind_is_dict(&v) && tqp_bind_dict_ranked(b, &v)) {
@@ -255,12 +284,15 @@ static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env,
     TqpBound v = tqp_bind_const_bool(true);
     acc->filter = TQP_NO_REG;
     acc->distinct = agg->distinct && agg->arg != NULL &&
-                    (agg->func == TQP_AGG_COUNT || agg->func == TQP_AGG_SUM);
+                    (agg->func == TQP_AGG_COUNT || agg->func == TQP_AGG_SUM ||
+                     agg->func == TQP_AGG_AVG_SUM || agg->func == TQP_AGG_SXX);
     if (agg->filter != NULL) {
         TqpBound f = tqp_bind_expr(b, substitute(b, agg->filter, env));
         acc->filter = tqp_bind_true_mask(b, &f);
     }
-    if (agg->arg != NULL)
+    if (agg->arg != NULL && agg->arg->op == TQP_OP_PAIR)
+        v = bind_pair(b, substitute(b, agg->arg, env), acc);
+    else if (agg->arg != NULL)
         v = tqp_bind_expr_guarded(b, substitute(b, agg->arg, env), acc->filter);
     switch (agg->func) {
     case TQP_AGG_COUNT_STAR:
@@ -272,7 +304,20 @@ static void bind_acc(TqpBinder *b, const TqpAgg *agg, const TqpExpr *const *env,
         count(b, acc, v, agg->type);
         break;
     case TQP_AGG_SUM:
+    case TQP_AGG_AVG_SUM:
         sum(b, acc, v, few, agg->type);
+        acc->bounded = agg->func == TQP_AGG_AVG_SUM;
+        break;
+    case TQP_AGG_SXX:
+        moments(b, acc, v, agg);
+        break;
+    case TQP_AGG_PAIR_SX:
+    case TQP_AGG_PAIR_SXX:
+    case TQP_AGG_PAIR_SY:
+    case TQP_AGG_PAIR_SYY:
+    case TQP_AGG_PAIR_SXY:
+        moments(b, acc, v, agg);
+        acc->kind = TQP_ACC_PAIRS;
         break;
     case TQP_AGG_MIN:
     case TQP_AGG_MAX:
@@ -321,7 +366,8 @@ void tqp_bind_aggregate(TqpBinder *b, const TqpNode *node, const TqpExpr *const 
         acc->result_nullable =
             acc->kind != TQP_ACC_COUNT &&
             (nkeys == 0 || acc->filter != TQP_NO_REG || acc->arg.valid != TQP_NO_REG);
-        sink.fixed_order |= acc->kind == TQP_ACC_F64;
+        sink.fixed_order |=
+            acc->kind == TQP_ACC_F64 || acc->kind == TQP_ACC_MOMENTS || acc->kind == TQP_ACC_PAIRS;
         col->s = acc->result;
         col->s.by_rank = false;
         col->nullable = acc->result_nullable;

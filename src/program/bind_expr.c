@@ -39,12 +39,19 @@ static TqpBound bind_pad(TqpBinder *b, const TqpExpr *e) {
     return tqp_bind_fail(b, TQP_UNSUPPORTED, "blank-padded text outside LIKE");
 }
 
+/* A pair is known to aggregates only. */
+static TqpBound bind_pair(TqpBinder *b, const TqpExpr *e) {
+    (void)e;
+    return tqp_bind_fail(b, TQP_INVALID, "pair outside of an aggregate");
+}
+
 static const TqpBindFn operators[TQP_OP_COUNT] = {
     [TQP_OP_COL] = bind_col,
     [TQP_OP_CONST] = bind_const,
     [TQP_OP_PARAM] = bind_const,
     [TQP_OP_NEG] = tqp_bind_op_neg,
     [TQP_OP_ABS] = tqp_bind_op_abs,
+    [TQP_OP_SQRT] = tqp_bind_op_sqrt,
     [TQP_OP_ADD] = tqp_bind_op_arith,
     [TQP_OP_SUB] = tqp_bind_op_arith,
     [TQP_OP_MUL] = tqp_bind_op_arith,
@@ -78,6 +85,7 @@ static const TqpBindFn operators[TQP_OP_COUNT] = {
     [TQP_OP_ADD_MONTHS] = tqp_bind_op_add_months,
     [TQP_OP_HOST] = tqp_bind_op_host,
     [TQP_OP_PAD] = bind_pad,
+    [TQP_OP_PAIR] = bind_pair,
     [TQP_OP_LENGTH] = tqp_bind_op_length,
     [TQP_OP_SUBSTR] = tqp_bind_op_substr,
 };

@@ -33,6 +33,8 @@ static void visit_sink(TqpSink *sink, RegFn fn, void *arg) {
         visit(&acc->filter, fn, arg);
         if (acc->factor.times != 0)
             visit(&acc->factor.reg, fn, arg);
+        if (acc->kind == TQP_ACC_PAIRS)
+            visit(&acc->pair, fn, arg);
     }
 }
 

@@ -85,6 +85,17 @@ TqpBound tqp_bind_op_abs(TqpBinder *b, const TqpExpr *e) {
     return tqp_bind_range_check(b, v, e->type, limits);
 }
 
+TqpBound tqp_bind_op_sqrt(TqpBinder *b, const TqpExpr *e) {
+    TqpBound x = tqp_bind_expr(b, e->args[0]);
+    if (tqp_bind_is_null(&x))
+        return tqp_bind_null(e->type);
+    x = tqp_bind_to_reg(b, x);
+    TqpStep step = tqp_bind_step(TQP_STEP_FSQRT, TQP_LANE_F64);
+    step.in[0] = x.s.reg;
+    uint16_t reg = tqp_bind_emit_raising(b, &step, TQP_LANE_F64, x.s.valid);
+    return tqp_bind_slot(e->type, TQP_LANE_F64, reg, x.s.valid);
+}
+
 static TqpInt128 magnitude(const TqpSlot *s) {
     TqpInt128 low = s->min < 0 ? -s->min : s->min, high = s->max < 0 ? -s->max : s->max;
     return low > high ? low : high;

@@ -236,9 +236,11 @@ static void print_slot(const TqpSlot *s, TqpString *out) {
 
 static void print_acc(const TqpAccumulator *acc, TqpString *out) {
     static const char *const names[] = {
-        [TQP_ACC_COUNT] = "count",     [TQP_ACC_I64] = "sum i64",  [TQP_ACC_I128] = "sum i128",
-        [TQP_ACC_F64] = "sum f64",     [TQP_ACC_MIN] = "min",      [TQP_ACC_MAX] = "max",
-        [TQP_ACC_AND] = "count false", [TQP_ACC_OR] = "count true"};
+        [TQP_ACC_COUNT] = "count",     [TQP_ACC_I64] = "sum i64",
+        [TQP_ACC_I128] = "sum i128",   [TQP_ACC_F64] = "sum f64",
+        [TQP_ACC_MIN] = "min",         [TQP_ACC_MAX] = "max",
+        [TQP_ACC_AND] = "count false", [TQP_ACC_OR] = "count true",
+        [TQP_ACC_MOMENTS] = "moments", [TQP_ACC_PAIRS] = "moments of pairs"};
     tqp_string_printf(out, "  %s%s", names[acc->kind], acc->distinct ? " distinct" : "");
     if (acc->arg.reg != TQP_NO_REG) {
         tqp_string_printf(out, " ");
@@ -249,6 +251,12 @@ static void print_acc(const TqpAccumulator *acc, TqpString *out) {
     } else if (acc->arg.valid != TQP_NO_REG) {
         tqp_string_printf(out, " valid r%u", acc->arg.valid);
     }
+    if (acc->kind == TQP_ACC_PAIRS)
+        tqp_string_printf(out, ", r%u", acc->pair);
+    if (acc->kind == TQP_ACC_MOMENTS || acc->kind == TQP_ACC_PAIRS)
+        tqp_string_printf(out, " part %u", acc->part);
+    if (acc->bounded)
+        tqp_string_printf(out, " bounded");
     if (acc->filter != TQP_NO_REG)
         tqp_string_printf(out, " filter r%u", acc->filter);
     tqp_string_printf(out, " -> ");

@@ -146,7 +146,9 @@ typedef enum TqpAccKind {
                    */
     TQP_ACC_I128, /* TqpInt128 sum, overflow is sticky */
     TQP_ACC_F64,  /* double */
-    TQP_ACC_MIN,  /* the argument's lane */
+    TQP_ACC_MOMENTS, /* TqpMoments of F64 */
+    TQP_ACC_PAIRS,   /* TqpPairMoments of F64: x is arg, y the register `pair` */
+    TQP_ACC_MIN,     /* the argument's lane */
     TQP_ACC_MAX,
     TQP_ACC_AND, /* bool_and: count of false rows */
     TQP_ACC_OR   /* bool_or: count of true rows */
@@ -171,6 +173,9 @@ typedef struct TqpAccumulator {
     TqpSlot arg;
     /* I64 of DENSE grouping by U8 with at most TQP_FEW_GROUPS: sums arg.reg * factor, bias 0. */
     TqpFactor factor;
+    bool bounded;    /* F64: finite values of 2^440 and more raise */
+    uint16_t pair;   /* PAIRS: register of y, F64; arg.valid is of both */
+    uint8_t part;    /* MOMENTS, PAIRS: which of the doubles of the accumulator is the result */
     uint16_t filter; /* MASK register, or TQP_NO_REG */
     bool distinct;   /* aggregate each distinct argument of a group once */
     TqpSlot result;  /* reg unused; type, lane, bias, dict, range of the finished column */

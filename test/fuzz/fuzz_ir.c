@@ -152,7 +152,8 @@ static bool adds_floats(const TqpNode *node) {
     bool found = false;
     if (node->kind == TQP_NODE_AGGREGATE)
         for (uint32_t i = 0; i < node->aggregate.naggs; i++)
-            found |= node->aggregate.aggs[i].func == TQP_AGG_SUM &&
+            found |= node->aggregate.aggs[i].func != TQP_AGG_MIN &&
+                     node->aggregate.aggs[i].func != TQP_AGG_MAX &&
                      tqp_type_class(node->aggregate.aggs[i].type.kind) == TQP_CLASS_FLOAT;
     for (uint32_t i = 0; i < node->ninputs; i++)
         found |= adds_floats(node->inputs[i]);

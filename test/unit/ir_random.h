@@ -228,6 +228,8 @@ static inline const TqpExpr *ir_random_number(IrRandom *r, TqpType type, int dep
     TqpOp op = ops[ir_random(r, 5)];
     if ((op == TQP_OP_MOD && floats) || (num && (op == TQP_OP_MUL || op == TQP_OP_DIV)))
         op = TQP_OP_ADD;
+    if (type.kind == TQP_TYPE_F64 && !r->evaluable && ir_random(r, 8) == 0)
+        return ir_random_call(r, TQP_OP_SQRT, type, 1, type, depth);
     if (ir_random(r, 5) == 0)
         return ir_random_call(r, ir_random(r, 2) ? TQP_OP_NEG : TQP_OP_ABS, type, 1, type, depth);
     return ir_random_call(r, op, type, 2, type, depth);
@@ -279,15 +281,21 @@ static inline const TqpNode *ir_random_aggregate(IrRandom *r, const TqpNode *inp
     for (uint32_t i = 0; i < nkeys; i++)
         keys[i] = ir_random_expr(r, ir_random_type(r), ir_random(r, 3) ? 0 : depth);
     for (uint32_t i = 0; i < naggs; i++) {
-        aggs[i] = (TqpAgg){.func = (TqpAggFunc)ir_random(r, TQP_AGG_COUNT_OF_FUNCS)};
+        /* Those of floats alone stand behind the others. */
+        uint32_t nfuncs = r->evaluable ? TQP_AGG_AVG_SUM : TQP_AGG_COUNT_OF_FUNCS;
+        aggs[i] = (TqpAgg){.func = (TqpAggFunc)ir_random(r, nfuncs)};
         bool logical = aggs[i].func == TQP_AGG_BOOL_AND || aggs[i].func == TQP_AGG_BOOL_OR;
-        TqpType t = ir_type(logical ? TQP_TYPE_BOOL : TQP_TYPE_I32);
-        if (!logical && ir_random(r, 2))
+        bool floats = aggs[i].func >= TQP_AGG_AVG_SUM, pairs = aggs[i].func >= TQP_AGG_PAIR_SX;
+        TqpType t = ir_type(logical ? TQP_TYPE_BOOL : floats ? TQP_TYPE_F64 : TQP_TYPE_I32);
+        if (!logical && !floats && ir_random(r, 2))
             t = ir_num(2);
         if (aggs[i].func != TQP_AGG_COUNT_STAR) {
             aggs[i].arg = ir_random_expr(r, t, depth);
-            aggs[i].distinct = ir_random(r, 4) == 0;
+            aggs[i].distinct = !pairs && ir_random(r, 4) == 0;
         }
+        if (pairs)
+            aggs[i].arg = tqp_ir_call2(r->a, TQP_OP_PAIR, t, aggs[i].arg,
+                                       ir_random_expr(r, t, depth));
         if (ir_random(r, 4) == 0)
             aggs[i].filter = ir_random_expr(r, ir_type(TQP_TYPE_BOOL), depth);
         if (tqp_ir_agg_type(aggs[i].func, aggs[i].arg, &aggs[i].type, NULL) != TQP_OK)
