@@ -294,8 +294,8 @@ static inline const TqpNode *ir_random_aggregate(IrRandom *r, const TqpNode *inp
             aggs[i].distinct = !pairs && ir_random(r, 4) == 0;
         }
         if (pairs)
-            aggs[i].arg = tqp_ir_call2(r->a, TQP_OP_PAIR, t, aggs[i].arg,
-                                       ir_random_expr(r, t, depth));
+            aggs[i].arg =
+                tqp_ir_call2(r->a, TQP_OP_PAIR, t, aggs[i].arg, ir_random_expr(r, t, depth));
         if (ir_random(r, 4) == 0)
             aggs[i].filter = ir_random_expr(r, ir_type(TQP_TYPE_BOOL), depth);
         if (tqp_ir_agg_type(aggs[i].func, aggs[i].arg, &aggs[i].type, NULL) != TQP_OK)
