@@ -35,9 +35,8 @@ static const TqpExpr *float_average(TqpLowering *l, const TqpAverage *average) {
     TqpValue value = {.f = 0.0};
     const TqpExpr *zero = tqp_ir_const(l->arena, type_f64, &value);
     const TqpExpr *n = tqp_lower_cast(l, average->count, type_f64);
-    const TqpExpr *args[3] = {
-        tqp_ir_call2(l->arena, TQP_OP_EQ, type_bool, average->sum, zero), zero,
-        tqp_ir_call2(l->arena, TQP_OP_DIV, type_f64, average->sum, n)};
+    const TqpExpr *args[3] = {tqp_ir_call2(l->arena, TQP_OP_EQ, type_bool, average->sum, zero),
+                              zero, tqp_ir_call2(l->arena, TQP_OP_DIV, type_f64, average->sum, n)};
     return tqp_ir_call(l->arena, TQP_OP_CASE, type_f64, 3, args);
 }
 
