@@ -52,3 +52,10 @@ SELECT same('SELECT count(*) FROM q_few f WHERE f.id IN (SELECT g.k FROM q_few g
 SELECT same('SELECT f.id, l.x FROM q_few f, LATERAL (SELECT DISTINCT ON (a.b) a.id AS x FROM q_all a WHERE a.k = f.k ORDER BY a.b, a.id) l ORDER BY 1, 2');
 SELECT tqp.explain('SELECT DISTINCT ON (k) k, id FROM q_all ORDER BY k, i4 DESC', 'lowered');
 SELECT tqp.explain('SELECT k FROM q_few EXCEPT ALL SELECT k FROM q_all', 'lowered');
+
+-- order and limit by PostgreSQL over the engine's rows: the sort keeps no more of them than are wanted
+SELECT same('SELECT id, upper(t) FROM q_all ORDER BY sqrt(k), upper(t) DESC NULLS FIRST, id LIMIT 7');
+SELECT same('SELECT id, upper(t) FROM q_all ORDER BY sqrt(k), upper(t), id OFFSET 20 LIMIT 7');
+SELECT same('SELECT id FROM q_all ORDER BY sqrt(k), id LIMIT 0');
+SELECT same('SELECT id FROM q_all WHERE id < 9 ORDER BY sqrt(k), id OFFSET 3 LIMIT 9223372036854775807');
+SELECT same('SELECT id FROM q_all WHERE id < 9 ORDER BY sqrt(k), id LIMIT 3 OFFSET 9223372036854775807');

@@ -48,19 +48,25 @@ static Tuplesortstate *begin_sort(const Tail *t) {
         collations[i] = list_nth_oid(p->sort_collations, i);
         nulls_first[i] = list_nth_int(p->sort_nulls_first, i) != 0;
     }
-    return tuplesort_begin_heap(t->projected->tts_tupleDescriptor, n, columns, operators,
-                                collations, nulls_first, work_mem, NULL, TUPLESORT_NONE);
+    Tuplesortstate *sort =
+        tuplesort_begin_heap(t->projected->tts_tupleDescriptor, n, columns, operators, collations,
+                             nulls_first, work_mem, NULL, TUPLESORT_ALLOWBOUNDED);
+    if (t->limit > 0 && t->limit < PG_INT32_MAX && t->offset < PG_INT32_MAX)
+        tuplesort_set_bound(sort, t->limit + t->offset);
+    return sort;
 }
 
-/* Count the row against OFFSET and LIMIT and keep its visible columns; false when enough were. */
-static bool emit(Tail *t, TupleTableSlot *row) {
+static bool wants_more(const Tail *t) {
+    return t->limit < 0 || t->passed - t->offset < t->limit;
+}
+
+/* Count the row against OFFSET and LIMIT and keep its visible columns. */
+static void emit(Tail *t, TupleTableSlot *row) {
     TupleTableSlot *slot = t->s->css.ss.ss_ScanTupleSlot;
     int n = slot->tts_tupleDescriptor->natts;
-    int64 number = t->passed++;
-    if (number < t->offset)
-        return true;
-    if (t->limit >= 0 && number - t->offset >= t->limit)
-        return false;
+    bool wanted = wants_more(t);
+    if (t->passed++ < t->offset || !wanted)
+        return;
     slot_getallattrs(row);
     ExecClearTuple(slot);
     memcpy(slot->tts_values, row->tts_values, sizeof(Datum) * (Size)n);
@@ -69,7 +75,6 @@ static bool emit(Tail *t, TupleTableSlot *row) {
     tuplestore_puttupleslot(t->s->store, slot);
     ExecClearTuple(slot);
     t->s->rows++;
-    return true;
 }
 
 static void scan_rows(Tail *t) {
@@ -86,7 +91,7 @@ static void scan_rows(Tail *t) {
         if (t->sort != NULL)
             tuplesort_puttupleslot(t->sort, row);
         else
-            (void)emit(t, row); /* rows past the limit too may raise below PostgreSQL's sort */
+            emit(t, row); /* rows past the limit too may raise below PostgreSQL's sort */
     }
 }
 
@@ -94,8 +99,10 @@ static void drain_sort(Tail *t) {
     TupleTableSlot *row =
         MakeSingleTupleTableSlot(t->projected->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     tuplesort_performsort(t->sort);
-    while (tuplesort_gettupleslot(t->sort, true, false, row, NULL) && emit(t, row))
+    while (wants_more(t) && tuplesort_gettupleslot(t->sort, true, false, row, NULL)) {
+        emit(t, row);
         CHECK_FOR_INTERRUPTS();
+    }
     ExecDropSingleTupleTableSlot(row);
     tuplesort_end(t->sort);
 }
