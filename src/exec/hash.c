@@ -157,6 +157,8 @@ static void hash_release(TqpRun *run) {
         close_state(hash, &hash->states[s]);
     for (uint32_t p = 0; hash->parts != NULL && p < hash->nparts; p++)
         tqp_hash_groups_close(hash, &hash->parts[p]);
+    for (uint32_t p = 0; hash->order != NULL && p < hash->nparts; p++)
+        tqp_buffer_free(&hash->order[p]);
     tqp_distinct_release(hash->distinct);
 }
 

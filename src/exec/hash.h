@@ -1,7 +1,7 @@
 /*
- * Hash aggregation, shared by its files: hash.c (states), hash_merge.c (merge and result).  A
- * tile's keys become group numbers through the state's table, then the accumulators of dense
- * aggregation take over.
+ * Hash aggregation, shared by its files: hash.c (states), hash_merge.c (merge and result),
+ * hash_order.c (order of the result).  A tile's keys become group numbers through the state's
+ * table, then the accumulators of dense aggregation take over.
  */
 #ifndef TQP_EXEC_HASH_H
 #define TQP_EXEC_HASH_H
@@ -44,6 +44,7 @@ typedef struct TqpHash {
     TqpHashGroups *parts;
     TqpHashGroups *const *final; /* nparts */
     uint64_t *base;              /* first result row of each part, and the total */
+    TqpBuffer *order;            /* of each part: uint32_t, its groups in result order; or NULL */
     TqpResult *results;          /* of a row group each */
     uint32_t **ids;              /* of distinct sets: final number of each state's groups */
     _Atomic uint32_t next;
@@ -52,6 +53,9 @@ typedef struct TqpHash {
 /* An empty table and its accumulators; closing what is not open does nothing. */
 TqpStatus tqp_hash_groups_open(TqpRun *run, TqpHashGroups *groups) TQP_NODISCARD;
 void tqp_hash_groups_close(const TqpHash *hash, TqpHashGroups *groups);
+
+/* hash_order.c: puts the merged groups in an order that depends on their keys only. */
+TqpStatus tqp_hash_order(TqpRun *run) TQP_NODISCARD;
 
 /* hash_merge.c: all states' groups as one result. */
 TqpStatus tqp_hash_finish(TqpRun *run, TqpResult *result) TQP_NODISCARD;

@@ -246,15 +246,37 @@ static TqpStatus merge_states(TqpRun *run, TqpHash *hash) {
 
 /* ---- result ---- */
 
-/* TqpHashGroups [first, first + n) of part p, into rows from `at` on. */
+/* Keys of these groups, into rows from `at` on. */
+static TqpStatus unpack_listed(const TqpRun *run, const TqpHash *hash, const TqpKeyTable *table,
+                               const uint32_t *ids, uint32_t n, TqpColumn *columns, uint64_t at) {
+    size_t bytes = hash->keys.nwords * sizeof(uint64_t);
+    TqpBuffer words;
+    TQP_TRY(tqp_buffer_alloc(&words, run->query->broker, TQP_KEY_BATCH * bytes));
+    for (uint32_t done = 0, some; done < n; done += some) {
+        some = n - done < TQP_KEY_BATCH ? n - done : TQP_KEY_BATCH;
+        for (uint32_t i = 0; i < some; i++)
+            memcpy((char *)words.data + i * bytes, tqp_key_at(table, ids[done + i]), bytes);
+        for (uint32_t k = 0; k < run->pipeline->sink.nkeys; k++)
+            tqp_key_unpack(&hash->keys, k, words.data, some, &columns[k], at + done);
+    }
+    tqp_buffer_free(&words);
+    return TQP_OK;
+}
+
+/* Groups [first, first + n) of part p, in the result's order, into rows from `at` on. */
 static TqpStatus finish_groups(const TqpRun *run, const TqpHash *hash, uint32_t p, uint32_t first,
                                uint32_t n, TqpColumn *columns, uint64_t at) {
     const TqpSink *sink = &run->pipeline->sink;
     const TqpHashGroups *groups = hash->final[p];
-    for (uint32_t k = 0; k < sink->nkeys; k++)
+    const uint32_t *ids = NULL;
+    if (hash->order != NULL) {
+        ids = (const uint32_t *)hash->order[p].data + first;
+        TQP_TRY(unpack_listed(run, hash, &groups->table, ids, n, columns, at));
+    }
+    for (uint32_t k = 0; ids == NULL && k < sink->nkeys; k++)
         tqp_key_unpack(&hash->keys, k, tqp_key_at(&groups->table, first), n, &columns[k], at);
     for (uint32_t a = 0; a < sink->naccs; a++)
-        TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, first, n, NULL,
+        TQP_TRY(tqp_accs_finish(&groups->accs, &hash->accs, a, first, n, ids,
                                 &columns[sink->nkeys + a], at));
     return TQP_OK;
 }
@@ -321,6 +343,8 @@ static TqpStatus finish_work(TqpTeam *team, int worker, void *arg) {
 TqpStatus tqp_hash_finish(TqpRun *run, TqpResult *result) {
     TqpHash *hash = run->sink;
     TQP_TRY(merge_states(run, hash));
+    if (run->ordered && !run->fixed) /* what fixed states merge into has no other order */
+        TQP_TRY(tqp_hash_order(run));
     uint64_t n = hash->base[hash->nparts];
     uint32_t nresults = (uint32_t)(n / FINISH_ROWS + 1);
     hash->results = tqp_arena_zalloc(&run->arena, nresults * sizeof(TqpResult));

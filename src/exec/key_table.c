@@ -70,6 +70,26 @@ void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uin
     }
 }
 
+static int compare_views(TqpView x, TqpView y) {
+    uint32_t n = x.len < y.len ? x.len : y.len;
+    int c = n > 0 ? memcmp(x.data, y.data, n) : 0;
+    return c != 0 ? c : (x.len > y.len) - (x.len < y.len);
+}
+
+int tqp_key_compare(const TqpKeyPlan *plan, const uint64_t *a, const uint64_t *b) {
+    for (uint32_t w = 0; w < plan->nwords; w++) {
+        if (plan->nviews > 0 && is_view(plan, w)) {
+            int c = compare_views(view_word(a + w), view_word(b + w));
+            if (c != 0)
+                return c;
+            w++;
+        } else if (a[w] != b[w]) {
+            return a[w] < b[w] ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
 static bool keys_equal(const TqpKeyPlan *plan, const uint64_t *a, const uint64_t *b) {
     for (uint32_t w = 0; w < plan->nwords; w++) {
         if (plan->nviews > 0 && is_view(plan, w)) {

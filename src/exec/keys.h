@@ -71,6 +71,8 @@ void tqp_key_table_free(TqpKeyTable *table);
 /* Without keys again; its memory stays. */
 TqpStatus tqp_key_table_clear(TqpKeyTable *table) TQP_NODISCARD;
 TqpStatus tqp_key_table_reserve(TqpKeyTable *table, uint64_t nkeys) TQP_NODISCARD;
+/* An order of keys, strings by their bytes; 0: equal. */
+int tqp_key_compare(const TqpKeyPlan *plan, const uint64_t *a, const uint64_t *b);
 void tqp_key_hash(const TqpKeyPlan *plan, const uint64_t *words, uint32_t n, uint64_t *hashes);
 /* numbers[i] of the i-th key; keys not seen before get the next numbers.  n <= TQP_KEY_BATCH */
 #define TQP_KEY_BATCH 256u

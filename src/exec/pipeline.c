@@ -82,21 +82,10 @@ static void choose_tile_rows(TqpRun *run) {
         run->tile_rows = (most + 63) / 64 * 64;
 }
 
-/*
- * Do sums of floats depend on which rows a state takes, and in which order?  Those of this sink do,
- * and those of a later one if it reads the groups of a hash table: they come in the order in which
- * states met them.
- */
-static bool is_fixed(const TqpRun *run) {
-    const TqpSink *sink = &run->pipeline->sink;
-    return sink->kind == TQP_SINK_AGGREGATE &&
-           (sink->fixed_order || (run->ordered && sink->grouping == TQP_GROUP_HASH));
-}
-
 static void choose_workers(TqpRun *run) {
     uint64_t useful = run->source_rows / ROWS_PER_WORKER + 1;
     uint64_t workers = run->query->nthreads > 1 ? (uint64_t)run->query->nthreads : 1;
-    run->fixed = is_fixed(run);
+    run->fixed = run->pipeline->sink.kind == TQP_SINK_AGGREGATE && run->pipeline->sink.fixed_order;
     if (run->fixed) {
         run->nstates = run->nmorsels < TQP_FIXED_STATES ? run->nmorsels : TQP_FIXED_STATES;
         run->nstates = run->nstates > 0 ? run->nstates : 1;

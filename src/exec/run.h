@@ -2,9 +2,9 @@
  * One pipeline while it runs: its morsels, the states that its sink accumulates into, and the
  * operations that a sink implements.
  *
- * A state is touched by one worker at a time.  Normally there is one per worker.  Where
- * sums of floats depend on it there is a number of states that depends on the input only; each
- * takes a contiguous range of morsels in order, so sums do not depend on the number of threads.
+ * A state is touched by one worker at a time.  Normally there is one per worker.  With
+ * sink.fixed_order there is a number of states that depends on the input only; each takes a
+ * contiguous range of morsels in order, so sums do not depend on the number of threads.
  */
 #ifndef TQP_EXEC_RUN_H
 #define TQP_EXEC_RUN_H

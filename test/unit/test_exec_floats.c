@@ -1,4 +1,5 @@
 /* Sums of floats bit by bit: of nothing but -0, and whatever the number of threads. */
+#include "base/hash.h"
 #include "check.h"
 #include "exec_build.h"
 
@@ -220,30 +221,80 @@ static const char *const sums[] = {
 };
 
 /* Inner rows in another order change the last digits of outer sums. */
-static void check_threads(uint32_t ngroups, uint32_t rows, uint32_t keys) {
+static void check_bits(const Table *t, const char *text, uint64_t dense_max) {
     static const int threads[] = {2, 3, 7};
+    const TqpBackend *backend = tqp_backend_cpu(tqp_cpu_best_isa());
+    Lines expected = {0};
+    run(text, t, backend, 1, dense_max, &expected);
+    CHECK(expected.n > 0);
+    lines_sort(&expected);
+    for (int k = 0; k < 3; k++) {
+        Lines got = {0};
+        run(text, t, backend, threads[k], dense_max, &got);
+        lines_sort(&got);
+        bool equal = lines_equal(&got, &expected);
+        CHECK(equal);
+        if (!equal)
+            fprintf(stderr, "  %d threads, dense %d: %s\n", threads[k], (int)dense_max, text);
+        lines_free(&got);
+    }
+    lines_free(&expected);
+}
+
+static void check_threads(uint32_t ngroups, uint32_t rows, uint32_t keys) {
     Table t;
     table_make(&t, ngroups, rows, keys, rough);
     for (size_t q = 0; q < sizeof(sums) / sizeof(sums[0]); q++)
-        for (uint64_t dense_max = 0; dense_max < 2; dense_max++) {
-            const TqpBackend *backend = tqp_backend_cpu(tqp_cpu_best_isa());
-            Lines expected = {0};
-            run(sums[q], &t, backend, 1, dense_max, &expected);
-            CHECK(expected.n > 0);
-            lines_sort(&expected);
-            for (int k = 0; k < 3; k++) {
-                Lines got = {0};
-                run(sums[q], &t, backend, threads[k], dense_max, &got);
-                lines_sort(&got);
-                bool equal = lines_equal(&got, &expected);
-                CHECK(equal);
-                if (!equal)
-                    fprintf(stderr, "  %d threads, keys %u, dense %d: %s\n", threads[k], keys,
-                            (int)dense_max, sums[q]);
-                lines_free(&got);
-            }
-            lines_free(&expected);
+        for (uint64_t dense_max = 0; dense_max < 2; dense_max++)
+            check_bits(&t, sums[q], dense_max);
+    tqp_arena_free(&t.arena);
+}
+
+/* ---- keys that have one hash ---- */
+
+#define COLLIDING 960u
+#define MANY      480000u
+#define PIECES    48u
+
+/* What tqp_hash_combine multiplies by: b makes up for the hash of a, in all keys but few. */
+static void fill_keys(int64_t *a, int64_t *b, double *d) {
+    for (uint32_t i = 0; i < MANY; i++) {
+        uint64_t key = i / (MANY / COLLIDING); /* of one row group only */
+        a[i] = (int64_t)((key + 1) * UINT64_C(0x123456789abcd));
+        b[i] = (int64_t)(77 - tqp_hash_combine(0, (uint64_t)a[i]) * UINT64_C(0x9e3779b97f4a7c15));
+        b[i] += key % 50 == 0;
+        d[i] = rough(i);
+    }
+}
+
+static void check_collisions(void) {
+    static const TqpTypeKind kinds[3] = {TQP_TYPE_I64, TQP_TYPE_I64, TQP_TYPE_F64};
+    Table t = {.rel = {.ncolumns = 3, .ngroups = PIECES}};
+    int64_t *a = take(&t, MANY * sizeof(int64_t)), *b = take(&t, MANY * sizeof(int64_t));
+    double *d = take(&t, MANY * sizeof(double));
+    t.rel.columns = take(&t, 3 * sizeof(TqpRelColumn));
+    t.rel.groups = take(&t, PIECES * sizeof(TqpRowGroup));
+    fill_keys(a, b, d);
+    for (uint32_t k = 0; k < PIECES; k++) {
+        uint32_t n = MANY / PIECES;
+        const void *data[3] = {a + k * n, b + k * n, d + k * n};
+        TqpTensor *tensors = take(&t, 3 * sizeof(TqpTensor));
+        for (int c = 0; c < 3; c++) {
+            t.rel.columns[c].type.kind = kinds[c];
+            tensors[c] = (TqpTensor){.encoding = c < 2 ? TQP_ENC_FOR : TQP_ENC_PLAIN,
+                                     .lane = c < 2 ? TQP_LANE_I64 : TQP_LANE_F64,
+                                     .nrows = n,
+                                     .data = data[c],
+                                     .has_range = c < 2,
+                                     .min = INT64_MIN,
+                                     .max = INT64_MAX};
         }
+        t.rel.groups[k] = (TqpRowGroup){.nrows = n, .live_rows = n, .tensors = tensors};
+    }
+    check_bits(&t,
+               SUM_OF("2", "(aggregate ((col 0 i64) (col 1 i64)) ((max (col 2 f64))) (scan 0 \"t\" "
+                           "(\"a\" i64) (\"b\" i64) (\"d\" f64)))"),
+               0);
     tqp_arena_free(&t.arena);
 }
 
@@ -251,6 +302,7 @@ int main(void) {
     check_zeros(5);
     check_zeros(200);
     check_zeros(RUNS);
+    check_collisions();
     check_threads(1, 3000, 300);
     check_threads(3, 40000, 2000);
     check_threads(3, 50000, 140000);
