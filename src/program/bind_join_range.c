@@ -9,8 +9,12 @@
 
 /* Rows of either side up to which comparing all pairs costs less than sorting the build. */
 #define NESTED_ROWS 48
-/* A key should have that share of them for it to pay to order its rows. */
-#define KEY_SHARE 0.125
+/*
+ * For it to pay to order a key's rows there should be an eighth of that many, and half of it that
+ * probe: a row is sorted in the time of about 25 comparisons.
+ */
+#define KEY_ROWS(nested)   ((nested) / 8)
+#define KEY_PROBES(nested) ((nested) / 2)
 
 typedef struct Candidate {
     uint32_t conjunct; /* of the residual */
@@ -126,13 +130,14 @@ static double count_keys(const TqpBindPred *p) {
 
 static bool is_worth_it(const TqpBinder *b, const TqpBindJoin *j, const Choice *choice) {
     uint64_t few = b->options.nested_rows > 0 ? b->options.nested_rows : NESTED_ROWS;
-    double right = (double)j->other->source.max_rows;
-    if (b->source.max_rows <= few || j->other->source.max_rows <= few)
+    uint64_t left = b->source.max_rows, right = j->other->source.max_rows;
+    double keys = count_keys(&j->p);
+    if (left <= few || right <= few)
         return false;
     /* LEFT with a residual is two joins of materialised inputs. */
     bool whole = j->p.nresidual == choice->n && !choice->reaches;
-    return j->p.nkeys == 0 || (whole && j->kind == TQP_JOIN_LEFT) ||
-           right >= KEY_SHARE * (double)few * count_keys(&j->p);
+    return (whole && j->kind == TQP_JOIN_LEFT) || ((double)left >= (double)KEY_PROBES(few) * keys &&
+                                                   (double)right >= (double)KEY_ROWS(few) * keys);
 }
 
 static bool never_null(const TqpBound *v) {
