@@ -185,6 +185,8 @@ static void copy_entries(const TqpKeySet *set, const TqpKeyTable *table, uint64_
 
 static void free_runs(TqpKeySet *set, uint32_t n) {
     TqpKeyRun *runs = set->runs.data;
+    if (n == 0)
+        return;
     for (uint32_t r = 0; r < n; r++) {
         set->nentries -= runs[r].begin[TQP_SET_PARTS];
         tqp_buffer_free(&runs[r].entries);

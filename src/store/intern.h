@@ -41,10 +41,11 @@ typedef struct TqpEvidence {
     uint64_t expected;  /* rows that there will be; at least `rows` */
     uint64_t most;      /* entries that a dictionary may have */
     uint32_t postponed; /* groups that were told to wait */
+    bool by_host;       /* the host's comparator orders them */
 } TqpEvidence;
 
 /* Enough repeats for a dictionary of so many entries. */
-bool tqp_dict_pays(uint64_t entries, uint64_t rows);
+bool tqp_dict_pays(uint64_t entries, uint64_t rows, bool by_host);
 TqpVerdict tqp_dict_judge(const TqpEvidence *e);
 
 /* Hashes of the strings of postponed groups. */
@@ -70,6 +71,8 @@ TqpVerdict tqp_intern_merge(TqpInterner *in, uint32_t n, const TqpView *strings,
                             uint32_t *codes);
 /* Would they be refused, by a sample of them?  Cheap, and false while nothing was postponed. */
 bool tqp_intern_hopeless(TqpInterner *in, const TqpStage *s, uint64_t expected);
+/* The order of its strings will be the host's, which compares a hundred times more slowly. */
+void tqp_intern_order_by_host(TqpInterner *in);
 /* Rows of the base that the entries stand for already. */
 void tqp_intern_add_rows(TqpInterner *in, uint64_t rows);
 

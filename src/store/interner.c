@@ -15,7 +15,8 @@ struct TqpInterner {
     pthread_mutex_t lock;
     TqpBroker *broker;
     const TqpDict *base;
-    bool seeded; /* base's strings are in the table; done at the first use */
+    bool by_host; /* is ordered by the host's comparator */
+    bool seeded;  /* base's strings are in the table; done at the first use */
     uint32_t max_entries;
     uint64_t max_bytes;
     uint32_t count;
@@ -57,6 +58,10 @@ void tqp_interner_destroy(TqpInterner *in) {
     tqp_arena_free(&in->strings);
     pthread_mutex_destroy(&in->lock);
     free(in);
+}
+
+void tqp_intern_order_by_host(TqpInterner *in) {
+    in->by_host = true;
 }
 
 void tqp_interner_set_poll(TqpInterner *in, const TqpHostPoll *poll) {
@@ -193,7 +198,8 @@ static TqpEvidence gather(const TqpInterner *in, uint32_t n, const uint32_t *has
                      .strings = n,
                      .rows = in->rows + in->sample.rows + rows,
                      .most = in->max_entries,
-                     .postponed = in->sample.groups};
+                     .postponed = in->sample.groups,
+                     .by_host = in->by_host};
     e.expected = expected > e.rows ? expected : e.rows;
     for (uint32_t i = 0; i < n; i++)
         e.known += is_known(in, hashes[i]);
@@ -204,7 +210,7 @@ static TqpVerdict judge(TqpInterner *in, uint32_t n, const uint32_t *hashes, uin
                         uint64_t expected) {
     /* What would do if all strings were new needs no look at them. */
     uint64_t seen = in->count + in->sample.count - in->sample.coded;
-    if (tqp_dict_pays(seen + n, in->rows + in->sample.rows + rows))
+    if (tqp_dict_pays(seen + n, in->rows + in->sample.rows + rows, in->by_host))
         return TQP_DICT_YES;
     TqpEvidence e = gather(in, n, hashes, rows, expected);
     TqpVerdict verdict = tqp_dict_judge(&e);

@@ -14,14 +14,19 @@
 #define SEEN_ENOUGH   16384u /* strings, to judge by those that come again */
 #define SURE_SHARE    4u     /* a quarter of the strings must have been seen */
 
-/* Rows per entry: comparing, joining and grouping then work on codes.  Long ones must repeat more,
- * because each publish ranks them. */
-static uint64_t repeats_wanted(uint64_t entries) {
-    return entries <= 4096 ? 0 : entries <= 1u << 16 ? 2 : 4;
+/*
+ * Rows per entry: comparing, joining and grouping then work on codes.  Long ones must repeat more,
+ * because they have to be ordered: some 20 comparisons for each entry, of a microsecond where the
+ * host does them.
+ */
+static uint64_t repeats_wanted(uint64_t entries, bool by_host) {
+    if (entries <= 4096)
+        return 0;
+    return entries <= 1u << 16 ? 2 : entries <= 1u << 18 || !by_host ? 4 : 16;
 }
 
-bool tqp_dict_pays(uint64_t entries, uint64_t rows) {
-    return rows >= repeats_wanted(entries) * entries;
+bool tqp_dict_pays(uint64_t entries, uint64_t rows, bool by_host) {
+    return rows >= repeats_wanted(entries, by_host) * entries;
 }
 
 /*
@@ -30,15 +35,15 @@ bool tqp_dict_pays(uint64_t entries, uint64_t rows) {
  * for good, so it goes by the least number that the overlap allows.
  */
 TqpVerdict tqp_dict_judge(const TqpEvidence *e) {
-    if (tqp_dict_pays(e->seen + e->strings - e->known, e->rows))
+    if (tqp_dict_pays(e->seen + e->strings - e->known, e->rows, e->by_host))
         return TQP_DICT_YES;
     if (e->seen >= SEEN_ENOUGH) {
         uint64_t least = e->seen * e->strings / (e->known + e->known / 2 + 16);
-        if (least > e->most || !tqp_dict_pays(least, e->expected))
+        if (least > e->most || !tqp_dict_pays(least, e->expected, e->by_host))
             return TQP_DICT_NO;
         uint64_t likely = e->seen * e->strings / (e->known + 1);
         if (e->known >= e->strings / SURE_SHARE && likely <= e->most &&
-            tqp_dict_pays(likely, e->expected))
+            tqp_dict_pays(likely, e->expected, e->by_host))
             return TQP_DICT_YES;
     }
     return e->postponed < POSTPONED_MAX ? TQP_DICT_LATER : TQP_DICT_NO;

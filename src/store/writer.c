@@ -172,6 +172,8 @@ static TqpStatus take_strings(TqpStoreWriter *w, uint32_t c, TqpError *err) {
     w->interners[c] = tqp_interner_create(dict, TQP_DICT_ENTRIES, TQP_DICT_BYTES, w->broker);
     if (w->interners[c] == NULL)
         return tqp_error_set(err, TQP_NO_MEMORY, "no memory for a dictionary");
+    if (w->columns[c].type.collation != 0)
+        tqp_intern_order_by_host(w->interners[c]);
     tqp_intern_add_rows(w->interners[c], rows);
     return TQP_OK;
 }

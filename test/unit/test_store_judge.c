@@ -15,7 +15,7 @@ static const TqpStorePublish publish = {.timeline = 1};
 
 static TqpVerdict judge(uint64_t seen, uint64_t strings, uint64_t known, uint64_t rows,
                         uint64_t expected, uint32_t postponed) {
-    TqpEvidence e = {seen, strings, known, rows, expected, 1u << 20, postponed};
+    TqpEvidence e = {seen, strings, known, rows, expected, 1u << 20, postponed, false};
     return tqp_dict_judge(&e);
 }
 
@@ -39,6 +39,11 @@ static void test_judge(void) {
     CHECK_INT(judge(10000, 10000, 0, 20000, 100000000, 1), TQP_DICT_LATER);
     CHECK_INT(judge(280000, 63500, 12000, 400000, 10000000, 15), TQP_DICT_LATER);
     CHECK_INT(judge(280000, 63500, 12000, 400000, 10000000, 16), TQP_DICT_NO);
+    /* ordering a million strings by the host takes as long as loading 16 million */
+    TqpEvidence slow = {500000, 50000, 40000, 3000000, 4000000, 1u << 20, 0, true};
+    CHECK_INT(tqp_dict_judge(&slow), TQP_DICT_NO);
+    slow.by_host = false;
+    CHECK_INT(tqp_dict_judge(&slow), TQP_DICT_YES);
     /* more entries than a dictionary may have */
     CHECK_INT(judge(65536, 65536, 1000, 131072, 100000000, 1), TQP_DICT_NO);
 }
