@@ -91,7 +91,7 @@ static void side_make(Side *side, uint32_t n, TqpLane lane, int64_t bias, uint32
         ((uint32_t *)data[KEY])[i] = (uint32_t)row->key;
         for (int k = 0; k < 2; k++) {
             row->f[k] = random_float(domain);
-            row->i[k] = random_int(lane, domain);
+            row->i[k] = is_float(lane) ? 0 : random_int(lane, domain);
             if (lane == TQP_LANE_F32)
                 row->f[k] = (float)row->f[k];
         }
