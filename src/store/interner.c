@@ -180,7 +180,7 @@ static bool copy_strings(TqpInterner *in, uint32_t first) {
     return true;
 }
 
-/* ---- judging ---- */
+/* ---- judging; who is cancelled may get any verdict, as the build fails ---- */
 
 static bool is_known(const TqpInterner *in, uint32_t hash) {
     const uint32_t *slots = in->slots.data, *hashes = in->hashes.data;
@@ -201,7 +201,7 @@ static TqpEvidence gather(const TqpInterner *in, uint32_t n, const uint32_t *has
                      .postponed = in->sample.groups,
                      .by_host = in->by_host};
     e.expected = expected > e.rows ? expected : e.rows;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n && !cancelled(in, i); i++)
         e.known += is_known(in, hashes[i]);
     return e;
 }
@@ -251,7 +251,7 @@ static bool add_all(TqpInterner *in, uint32_t n, const TqpView *strings, const u
     for (uint32_t i = 0; i < n; i++) {
         uint32_t hash =
             hashes != NULL ? hashes[i] : tqp_intern_hash(strings[i].data, strings[i].len);
-        if (!find_or_add(in, strings[i], hash, &codes[i]))
+        if (cancelled(in, i) || !find_or_add(in, strings[i], hash, &codes[i]))
             return false;
     }
     return true;
