@@ -107,3 +107,6 @@ RESET tqp.threads;
 SET tqp.force = on;
 SELECT count(*), string_agg(g.t, '') FROM (SELECT f.id, (SELECT a.id FROM q_all a WHERE a.k = f.k) FROM q_few f) x(x0, x1) JOIN q_all g ON g.id = -x.x0 GROUP BY CUBE (g.k, x.x1);
 RESET tqp.force;
+
+-- a sort key that is a column of the query around (of a subquery that does not run whole)
+SELECT same('SELECT f.id, (SELECT f.k FROM q_all a WHERE a.t ^@ (f.name || a.ctid::text) ORDER BY f.k LIMIT 1) FROM q_one o JOIN q_few f ON o.id = f.id');

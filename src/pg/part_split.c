@@ -26,7 +26,7 @@ typedef struct Split {
 
 static char *name_of(const Query *q, const Node *expr) {
     const Var *var = (const Var *)expr;
-    if (IsA(expr, Var) && var->varattno > 0)
+    if (IsA(expr, Var) && var->varlevelsup == 0 && var->varattno > 0)
         return get_rte_attribute_name(rt_fetch(var->varno, q->rtable), var->varattno);
     return IsA(expr, Aggref) ? get_func_name(((const Aggref *)expr)->aggfnoid) : "key";
 }
