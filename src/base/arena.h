@@ -36,10 +36,11 @@ void tqp_spares_limit(TqpSpares *spares, size_t limit);
 
 /* Thread-safe.  A limit of 0 means none. */
 typedef struct TqpBroker {
-    _Atomic int64_t used; /* bytes */
-    _Atomic int64_t peak; /* bytes */
-    int64_t limit;        /* bytes */
-    TqpSpares *spares;    /* may be NULL */
+    _Atomic int64_t used;    /* bytes */
+    _Atomic int64_t peak;    /* bytes */
+    _Atomic int64_t refused; /* bytes of the last request beyond the limit */
+    int64_t limit;           /* bytes */
+    TqpSpares *spares;       /* may be NULL */
 } TqpBroker;
 
 void tqp_broker_init(TqpBroker *broker, int64_t limit_bytes);

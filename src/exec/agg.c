@@ -20,8 +20,12 @@ static TqpStatus agg_begin(TqpRun *run) {
         return tqp_exec_arena_status(&run->arena);
     run->sink = agg;
     TQP_TRY(tqp_acc_plan(&agg->plan, &run->arena, run->query->backend, sink));
-    agg->ngroups = sink->grouping == TQP_GROUP_DENSE ? sink->ngroups : 1;
-    uint64_t bytes = (uint64_t)agg->ngroups * tqp_accs_bytes_per_group(&agg->plan);
+    uint32_t ngroups = sink->grouping == TQP_GROUP_DENSE ? sink->ngroups : 1;
+    uint64_t bytes = (uint64_t)ngroups * tqp_accs_bytes_per_group(&agg->plan);
+    TqpPlaces places = tqp_shard_places(run->shard, ngroups);
+    agg->base = (uint32_t)places.from;
+    agg->ngroups = (uint32_t)places.n;
+    agg->room = agg->ngroups + (run->shard.of > 1);
     /* Depends on the input only, so fixed order stays fixed. */
     while (run->nstates > 1 && bytes * run->nstates > DENSE_BYTES_MAX)
         run->nstates = (run->nstates + 1) / 2;
@@ -31,7 +35,7 @@ static TqpStatus agg_begin(TqpRun *run) {
     agg->states = tqp_arena_zalloc(&run->arena, run->nstates * sizeof(TqpDenseState));
     if (agg->states == NULL)
         return tqp_exec_arena_status(&run->arena);
-    TQP_TRY(tqp_distinct_begin(&agg->distinct, run, &agg->plan, agg->ngroups));
+    TQP_TRY(tqp_distinct_begin(&agg->distinct, run, &agg->plan, agg->room));
     /* Few groups with very many accumulators have numbers of one byte. */
     agg->by_runs = bytes >= RUNS_BYTES_MIN && agg->distinct == NULL &&
                    sink->grouping == TQP_GROUP_DENSE &&
@@ -64,8 +68,23 @@ TqpStatus tqp_agg_open_arrays(TqpRun *run, TqpDense *agg, TqpDenseState *state,
     state->used = true;
     tqp_arena_init(&state->arena, run->query->broker);
     TQP_TRY(tqp_accs_init(&state->accs, &agg->plan, &state->arena));
-    TQP_TRY(tqp_accs_grow(&state->accs, &agg->plan, run->query->broker, agg->ngroups, stop));
+    TQP_TRY(tqp_accs_grow(&state->accs, &agg->plan, run->query->broker, agg->room, stop));
     return state->runs.open ? move_runs(agg, state, stop) : TQP_OK;
+}
+
+/* Group numbers of a shard, from 0 on: in memory of the state. */
+static TqpStatus number_groups(const TqpDense *agg, TqpDenseState *state, const TqpTile *tile,
+                               const void **groups) {
+    TqpBroker *broker = tile->run->query->broker;
+    if (state->numbers.data == NULL)
+        TQP_TRY(tqp_buffer_alloc(&state->numbers, broker,
+                                 tile->backend->tile_rows * sizeof(uint32_t) + 64));
+    TqpKernelArgs args = {.n = tile->n, .out = state->numbers.data, .in = {*groups, NULL, NULL}};
+    args.imm[0].i = -(int64_t)agg->base;
+    args.imm[1].i = agg->ngroups;
+    tile->backend->kernels[TQP_STEP_INDEX][TQP_LANE_U32](&args);
+    *groups = state->numbers.data;
+    return TQP_OK;
 }
 
 static TqpStatus agg_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
@@ -78,6 +97,8 @@ static TqpStatus agg_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
         groups = tile->regs[sink->group];
         lane = (TqpLane)run->pipeline->reg_lanes[sink->group];
     }
+    if (agg->room > agg->ngroups)
+        TQP_TRY(number_groups(agg, state, tile, &groups));
     if (agg->by_runs && !state->used) {
         bool rising;
         TQP_TRY(tqp_runs_add(run, agg, &state->runs, tile, groups, &rising));
@@ -99,6 +120,7 @@ static void agg_release(TqpRun *run) {
     for (uint32_t s = 0; agg->states != NULL && s < agg->nstates; s++) {
         TqpDenseState *state = &agg->states[s];
         tqp_runs_free(&state->runs, &agg->plan);
+        tqp_buffer_free(&state->numbers);
         if (!state->used)
             continue;
         tqp_accs_free(&state->accs, &agg->plan);

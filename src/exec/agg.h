@@ -55,13 +55,16 @@ typedef struct TqpDenseState {
     TqpArena arena; /* what accs point to; a state's own, as workers allocate */
     bool used;
     TqpRuns runs;
+    TqpBuffer numbers; /* uint32_t: groups of a tile, where the run has a shard of them */
 } TqpDenseState;
 
 typedef struct TqpDense {
     TqpAccPlan plan;
     TqpDistinctSets *distinct; /* NULL: none */
-    uint32_t ngroups;
-    bool by_runs; /* arrays over all groups would leave the caches: try runs */
+    /* Of the run's shard: groups base, base + 1, ..; states and lists number them from 0 on. */
+    uint32_t base, ngroups;
+    uint32_t room; /* numbers: one more, of rows that are not selected, where it is not the whole */
+    bool by_runs;  /* arrays over all groups would leave the caches: try runs */
     TqpDenseState *states;
     uint32_t nstates;   /* run->nstates */
     TqpGroupList extra; /* finish: groups that only strays have */

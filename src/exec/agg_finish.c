@@ -217,7 +217,7 @@ static Slice present_groups(const Worker *w, const TqpAccs *accs, uint32_t base,
     Slice slice = {.accs = accs, .ids = w->ids, .groups = w->groups};
     for (uint32_t g = 0; g < width; g++) {
         w->ids[slice.n] = from - base + g;
-        w->groups[slice.n] = from + g;
+        w->groups[slice.n] = w->finish->agg->base + from + g;
         slice.n += w->finish->agg->plan.scalar || rows[g] > 0;
     }
     return slice;
@@ -436,6 +436,11 @@ static TqpStatus place_strays(Finish *f) {
 /* Pieces in slices, each a row group. */
 static TqpStatus slice_pieces(Finish *f) {
     uint64_t n = 1;
+    for (uint32_t k = 0; k < f->npieces && f->agg->base > 0; k++) {
+        uint32_t *groups = (uint32_t *)f->pieces[k].list->groups.data + f->pieces[k].chunk.start;
+        for (uint32_t i = 0; i < f->pieces[k].chunk.count; i++)
+            groups[i] += f->agg->base;
+    }
     for (uint32_t k = 0; k < f->npieces; k++)
         n += f->pieces[k].chunk.count / PART_MAX + 1;
     f->slices = tqp_arena_zalloc(&f->run->arena, n * sizeof(Slice));

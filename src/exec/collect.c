@@ -113,12 +113,20 @@ static TqpStatus collect_tile(TqpRun *run, uint32_t s, TqpTile *tile) {
 /* LIMIT without ORDER BY: enough when the first morsels, all complete, have the rows. */
 static void note_morsel(TqpRun *run, TqpCollect *collect, uint32_t morsel, uint64_t rows) {
     pthread_mutex_lock(&collect->lock);
-    collect->morsel_rows[morsel] = rows + 1;
+    collect->morsel_rows[morsel - run->first_morsel] = rows + 1;
     while (collect->prefix < run->nmorsels && collect->morsel_rows[collect->prefix] > 0)
         collect->prefix_rows += collect->morsel_rows[collect->prefix++] - 1;
     if (collect->prefix_rows >= collect->need)
         atomic_store(&run->enough, true);
     pthread_mutex_unlock(&collect->lock);
+}
+
+/* The morsels of the scans before are complete. */
+static TqpStatus collect_again(TqpRun *run) {
+    TqpCollect *collect = run->sink;
+    collect->prefix = 0;
+    collect->morsel_rows = tqp_arena_zalloc(&run->arena, (run->nmorsels + 1) * sizeof(uint64_t));
+    return collect->morsel_rows != NULL ? TQP_OK : tqp_exec_arena_status(&run->arena);
 }
 
 static TqpStatus collect_morsel_end(TqpRun *run, uint32_t s, uint32_t morsel) {
@@ -413,5 +421,5 @@ static void collect_release(TqpRun *run) {
     pthread_mutex_destroy(&collect->lock);
 }
 
-const TqpSinkOps tqp_sink_collect = {collect_begin, collect_tile, collect_morsel_end,
-                                     collect_finish, collect_release};
+const TqpSinkOps tqp_sink_collect = {collect_begin,  collect_tile,    collect_morsel_end,
+                                     collect_finish, collect_release, collect_again};

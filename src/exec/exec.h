@@ -23,6 +23,7 @@ typedef struct TqpPipelineStats {
     uint64_t rows_cache, rows_heap;        /* rows read, by origin */
     uint64_t bytes;                        /* of column data touched by LOAD */
     uint64_t rows_out;                     /* rows (groups) that the sink produced */
+    uint32_t passes, scans;                /* how often it ran, and how often it read its source */
     TqpStepStats *steps;                   /* nsteps; NULL unless TqpQuery.instrument */
     TqpStepStats sink;
 } TqpPipelineStats;
@@ -36,7 +37,8 @@ typedef struct TqpQuery {
     void *compare_host;
     TqpBindHost host; /* by the leader only; may be NULL when no sink has such calls */
     void *host_arg;
-    bool instrument; /* time every step */
+    bool instrument;       /* time every step */
+    uint32_t least_passes; /* of whatever can be made in passes, for tests; 0: as memory wants */
     /* results */
     TqpPipelineStats *stats; /* npipelines, owned by the query */
     int threads_used;

@@ -222,6 +222,9 @@ static TqpStatus merge_states(TqpRun *run, TqpHash *hash) {
         keys += hash->states[s].groups.table.nkeys;
     }
     hash->part_bits = used > 1 && keys >= SPLIT_KEYS ? PART_BITS : 0;
+    if (run->shard.of > 1) /* memory is short, and each part has scratch of its own */
+        while (hash->part_bits > 0 && keys >> hash->part_bits < SPLIT_KEYS / 2)
+            hash->part_bits--;
     hash->nparts = 1u << hash->part_bits;
     hash->parts = tqp_arena_zalloc(&run->arena, hash->nparts * sizeof(TqpHashGroups));
     TqpHashGroups **final = tqp_arena_zalloc(&run->arena, hash->nparts * sizeof(TqpHashGroups *));

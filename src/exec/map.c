@@ -31,14 +31,17 @@ static bool is_range_sound(const TqpSink *sink) {
 TqpStatus tqp_build_make(TqpBuild *build, TqpRun *run, uint64_t nrows, TqpColumn *columns) {
     const TqpSink *sink = &run->pipeline->sink;
     memset(build, 0, sizeof(*build));
-    build->map = &sink->map;
+    build->whole = &sink->map;
+    build->shard = run->shard;
+    build->by = tqp_shard_key(run->pipeline, run->shard.hashed);
     tqp_arena_init(&build->arena, run->query->broker);
     size_t bytes = (size_t)sink->ncolumns * sizeof(TqpColumn);
     build->columns = tqp_arena_zalloc(&build->arena, bytes + 1);
-    if (build->columns == NULL || nrows >= UINT32_MAX - 1) {
+    build->map = tqp_shard_map(&build->arena, &sink->map, run->shard);
+    if (build->columns == NULL || build->map == NULL || nrows >= UINT32_MAX - 1) {
         for (uint32_t c = 0; c < sink->ncolumns; c++)
             tqp_column_free(&columns[c]);
-        return build->columns == NULL ? tqp_exec_arena_status(&build->arena) : TQP_UNSUPPORTED;
+        return build->arena.failed != TQP_OK ? build->arena.failed : TQP_UNSUPPORTED;
     }
     build->nrows = (uint32_t)nrows;
     build->ncolumns = sink->ncolumns;

@@ -21,6 +21,7 @@
 
 #include "exec/column.h"
 #include "exec/key_parts.h"
+#include "exec/shard.h"
 
 struct TqpRun;
 
@@ -48,7 +49,10 @@ typedef struct TqpBuildRange {
 } TqpBuildRange;
 
 typedef struct TqpBuild {
-    const TqpMap *map; /* NULL: this pipeline made no build */
+    const TqpMap *map;   /* NULL: this pipeline made no build */
+    const TqpMap *whole; /* of which it is the map of a shard: the sink's */
+    TqpShard shard;
+    TqpShardKey by; /* how shards are cut, where it is one */
     uint32_t nrows;
     uint32_t ncolumns;
     TqpColumn *columns;

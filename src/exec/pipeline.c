@@ -38,6 +38,11 @@ static TqpStatus make_morsels(TqpRun *run) {
     uint64_t most = 0;
     for (uint32_t g = 0; g < rel->ngroups; g++)
         most += rel->groups[g].nrows / TQP_MORSEL_ROWS + 1;
+    /* Then states are ranges of the morsels, the same in all shards. */
+    run->fixed = run->pipeline->sink.kind == TQP_SINK_AGGREGATE && run->pipeline->sink.fixed_order;
+    run->first_morsel += run->nmorsels;
+    run->nmorsels = 0;
+    run->source_rows = 0;
     run->morsels = tqp_arena_alloc(&run->arena, (size_t)(most + 1) * sizeof(TqpMorsel));
     if (run->morsels == NULL)
         return tqp_exec_arena_status(&run->arena);
@@ -47,7 +52,8 @@ static TqpStatus make_morsels(TqpRun *run) {
         if (group->nrows == 0 || group->live_rows == 0)
             continue;
         if (run->pipeline->source_kind == TQP_SOURCE_RELATION &&
-            !group_may_match(run->pipeline, group)) {
+            (!group_may_match(run->pipeline, group) ||
+             (!run->fixed && tqp_shard_skips(run, group)))) {
             run->stats->groups_skipped++;
             continue;
         }
@@ -85,13 +91,15 @@ static void choose_tile_rows(TqpRun *run) {
 static void choose_workers(TqpRun *run) {
     uint64_t useful = run->source_rows / ROWS_PER_WORKER + 1;
     uint64_t workers = run->query->nthreads > 1 ? (uint64_t)run->query->nthreads : 1;
-    run->fixed = run->pipeline->sink.kind == TQP_SINK_AGGREGATE && run->pipeline->sink.fixed_order;
+    uint64_t morsels = run->nmorsels;
+    if (run->scans > 1) /* later ones may have more rows */
+        useful = morsels = workers;
     if (run->fixed) {
         run->nstates = run->nmorsels < TQP_FIXED_STATES ? run->nmorsels : TQP_FIXED_STATES;
         run->nstates = run->nstates > 0 ? run->nstates : 1;
         useful = useful < run->nstates ? useful : run->nstates;
     }
-    useful = useful < run->nmorsels ? useful : run->nmorsels;
+    useful = useful < morsels ? useful : morsels;
     workers = workers < useful ? workers : useful;
     run->nworkers = workers > 0 ? (int)workers : 1;
     if (!run->fixed)
@@ -102,7 +110,7 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
     const TqpMorsel *morsel = &run->morsels[m];
     const TqpRowGroup *group = &run->source->groups[morsel->group];
     uint32_t tile_rows = run->query->backend->tile_rows;
-    tile->morsel = m;
+    tile->morsel = run->first_morsel + m;
     tile->state = state;
     tile->done = false;
     for (uint32_t done = 0; done < morsel->rows && !tile->done; done += tile_rows) {
@@ -114,7 +122,7 @@ static TqpStatus run_morsel(TqpRun *run, TqpTile *tile, uint32_t state, uint32_t
         TQP_TRY(
             tqp_tile_run(tile, group, morsel->start + done, left < tile_rows ? left : tile_rows));
     }
-    return run->ops->morsel_end != NULL ? run->ops->morsel_end(run, state, m) : TQP_OK;
+    return run->ops->morsel_end != NULL ? run->ops->morsel_end(run, state, tile->morsel) : TQP_OK;
 }
 
 static TqpStatus run_state(TqpRun *run, int worker, uint32_t state) {
@@ -167,16 +175,67 @@ static const TqpSinkOps *sink_ops(const TqpSink *sink) {
     return sink->grouping == TQP_GROUP_HASH ? &tqp_sink_hash : &tqp_sink_agg;
 }
 
-static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
-    TQP_TRY(tqp_probe_check(run));
+/* What it reads as this scan needs it, and its morsels. */
+static TqpStatus prepare_scan(TqpRun *run, uint32_t scan) {
+    uint64_t before = tqp_exec_clock_ns();
+    if (run->feed != NULL)
+        TQP_TRY(run->feed(run->feed_arg, scan));
+    run->feed_ns += tqp_exec_clock_ns() - before;
+    TQP_TRY(make_morsels(run));
+    choose_tile_rows(run);
+    run->stats->scans++;
+    return tqp_probe_check(run);
+}
+
+static int64_t bytes_used(const TqpRun *run) {
+    return run->query->broker != NULL ? atomic_load(&run->query->broker->used) : 0;
+}
+
+static void note_failure(TqpRun *run) {
+    uint32_t claims = run->fixed ? run->nstates : run->nmorsels, next = atomic_load(&run->next);
+    run->used = bytes_used(run);
+    run->claimed = next < claims ? (double)next / claims : 1;
+}
+
+/* Its morsels are there. */
+static TqpStatus scan(TqpRun *run) {
+    atomic_store(&run->next, 0);
+    TqpStatus status = TQP_OK;
     if (run->nmorsels > 0)
-        TQP_TRY(tqp_team_run_late(run->nworkers, run->query->poll, work, run));
+        status = tqp_team_run_late(run->nworkers, run->query->poll, work, run);
     gather_stats(run);
+    if (status == TQP_MEMORY_LIMIT)
+        note_failure(run);
+    for (int w = 0; w < run->nworkers; w++) {
+        tqp_tile_free(&run->tiles[w]);
+        memset(&run->tiles[w], 0, sizeof(TqpTile));
+    }
+    if (status == TQP_MEMORY_LIMIT)
+        run->used_by_tiles = run->used - bytes_used(run);
+    return status;
+}
+
+static TqpStatus scan_all(TqpRun *run) {
+    TQP_TRY(scan(run));
+    for (uint32_t s = 1; s < run->scans && !atomic_load(&run->enough); s++) {
+        TQP_TRY(prepare_scan(run, s));
+        if (run->ops->again != NULL)
+            TQP_TRY(run->ops->again(run));
+        TQP_TRY(scan(run));
+    }
+    return TQP_OK;
+}
+
+static TqpStatus scan_and_finish(TqpRun *run, TqpResult *result) {
+    TQP_TRY(run->ops->begin(run));
+    TQP_TRY(scan_all(run));
     uint64_t before = tqp_exec_clock_ns();
     TQP_TRY(run->ops->finish(run, result));
     run->stats->sink.ns += tqp_exec_clock_ns() - before;
-    run->stats->rows_out = run->stats->sink.rows_out =
+    uint64_t rows =
         run->pipeline->sink.map.kind != TQP_MAP_NONE ? run->build->nrows : result->nrows;
+    run->stats->rows_out += rows;
+    run->stats->sink.rows_out += rows;
     return TQP_OK;
 }
 
@@ -184,26 +243,24 @@ TqpStatus tqp_exec_pipeline(TqpRun *run, TqpResult *result) {
     TqpQuery *query = run->query;
     uint64_t begin = tqp_exec_clock_ns();
     run->leader.poll = query->poll;
+    run->stats->passes++;
     tqp_arena_init(&run->arena, query->broker);
-    TqpStatus status = make_morsels(run);
+    TqpStatus status = prepare_scan(run, 0);
     if (status == TQP_OK) {
         choose_workers(run);
-        choose_tile_rows(run);
         run->tiles = tqp_arena_zalloc(&run->arena, (size_t)run->nworkers * sizeof(TqpTile));
         status = run->tiles != NULL ? TQP_OK : tqp_exec_arena_status(&run->arena);
     }
     if (status == TQP_OK) {
         run->ops = sink_ops(&run->pipeline->sink);
-        status = run->ops->begin(run);
-        if (status == TQP_OK)
-            status = scan_and_finish(run, result);
+        status = scan_and_finish(run, result);
+        if (status == TQP_MEMORY_LIMIT && run->used == 0)
+            note_failure(run);
         run->ops->release(run);
-        for (int w = 0; w < run->nworkers; w++)
-            tqp_tile_free(&run->tiles[w]);
     }
     if (run->nworkers > query->threads_used)
         query->threads_used = run->nworkers;
     tqp_arena_free(&run->arena);
-    run->stats->ns += tqp_exec_clock_ns() - begin;
+    run->stats->ns += tqp_exec_clock_ns() - begin - run->feed_ns;
     return status;
 }

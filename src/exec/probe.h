@@ -57,6 +57,11 @@ TqpStatus tqp_probe_check(const struct TqpRun *run) TQP_NODISCARD;
 /* Look up the tile's rows.  *pairs: some row may have several matches, or it is a PROBE_ANY. */
 TqpStatus tqp_probe_run(TqpTile *tile, uint32_t s, bool *pairs) TQP_NODISCARD;
 
+/*
+ * probe_find.c: into match, the rows that may match at all: those that probe, with no NULL in a key
+ * that must equal something.
+ */
+void tqp_probe_candidates(const TqpTile *tile, const TqpStep *step, TqpProbeState *state);
 /* probe_find.c: match and the list of rows with their numbers; EXISTS: match only. */
 void tqp_probe_find(TqpTile *tile, const TqpStep *step, TqpProbeState *state);
 /* The first listed rows are those that match, and no others. */

@@ -7,8 +7,7 @@
 #include "exec/probe.h"
 #include "exec/run.h"
 
-/* Rows that may match at all: those that probe, with no NULL in a key that must equal something. */
-static void begin_match(const TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
+void tqp_probe_candidates(const TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     const TqpProbe *probe = state->probe;
     uint32_t words = tqp_bitmap_words(tile->n);
     const uint64_t *guard = tqp_tile_guard(tile, step->guard, TQP_NO_REG, tile->guard_buf);
@@ -128,7 +127,7 @@ static void number_hashes(TqpTile *tile, TqpProbeState *state) {
 
 void tqp_probe_find(TqpTile *tile, const TqpStep *step, TqpProbeState *state) {
     const TqpBuild *build = state->build;
-    begin_match(tile, step, state);
+    tqp_probe_candidates(tile, step, state);
     if (build->map->kind == TQP_MAP_DENSE)
         test_places(tile, state);
     else if (build->filter.bits.data != NULL)

@@ -28,6 +28,8 @@ typedef struct TqpSinkOps {
     TqpStatus (*morsel_end)(struct TqpRun *run, uint32_t state, uint32_t morsel); /* or NULL */
     TqpStatus (*finish)(struct TqpRun *run, TqpResult *result);
     void (*release)(struct TqpRun *run); /* whatever happened, once */
+    /* Before the second scan and later ones, whose morsels are others; or NULL. */
+    TqpStatus (*again)(struct TqpRun *run);
 } TqpSinkOps;
 
 typedef struct TqpRun {
@@ -35,8 +37,21 @@ typedef struct TqpRun {
     const TqpPipeline *pipeline;
     const TqpRelation *source;
     uint64_t source_rows;
-    uint32_t tile_rows; /* room of a tile: the backend's, or less where there are no more */
-    uint32_t nmorsels;
+    TqpShard shard; /* of the sink's keys: the rows that it gets */
+    /*
+     * Scans between the sink's begin and finish; before each, `feed` makes the shards of what it
+     * reads.  What fails for memory notes how much was in use then, how much of that by tiles, and
+     * the share of the morsels that had been claimed.
+     */
+    uint32_t scans;
+    TqpStatus (*feed)(void *arg, uint32_t scan);
+    void *feed_arg;
+    uint64_t feed_ns;
+    int64_t used, used_by_tiles;
+    double claimed;
+    uint32_t tile_rows;    /* room of a tile: the backend's, or less where there are no more */
+    uint32_t first_morsel; /* number of the scan's first one, among those of all scans */
+    uint32_t nmorsels;     /* of the scan */
     TqpMorsel *morsels;
     int nworkers;
     uint32_t nstates;
@@ -66,7 +81,8 @@ TqpStatus tqp_exec_flags_status(uint32_t flags) TQP_NODISCARD;
 TqpStatus tqp_exec_arena_status(const TqpArena *arena) TQP_NODISCARD;
 
 /*
- * pipeline.c: run one pipeline; run->query, pipeline, source, builds, build and stats are set.  On
+ * pipeline.c: run one pipeline; run->query, pipeline, source, builds, build, shard, scans, feed and
+ * stats are set.  On
  * success *result, or *run->build, holds what its sink produced.
  */
 TqpStatus tqp_exec_pipeline(TqpRun *run, TqpResult *result) TQP_NODISCARD;

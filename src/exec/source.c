@@ -49,27 +49,60 @@ TqpStatus tqp_source_open(const TqpProgram *program, uint32_t p, const TqpRelati
     return join_results(pipeline, results, arena, joined);
 }
 
-/* Pipeline p uses what s made, until `until`. */
-static void use(uint32_t *last, uint32_t p, uint64_t s, uint32_t until) {
-    if (s < p && last[s] < until)
-        last[s] = until;
+/* Calls what(arg, s) for each earlier pipeline s whose output p reads. */
+typedef void (*TakeSource)(void *arg, uint64_t s);
+
+static void for_sources(const TqpProgram *program, uint32_t p, TakeSource what, void *arg) {
+    const TqpPipeline *pipeline = &program->pipelines[p];
+    for (uint32_t k = 0; k < pipeline->nsources; k++)
+        if (pipeline->source_kind == TQP_SOURCE_RESULT)
+            what(arg, pipeline->sources[k]);
+    for (uint32_t s = 0; s < pipeline->nsteps; s++) {
+        const TqpStep *step = &pipeline->steps[s];
+        if (step->op == TQP_STEP_PROBE && step->aux != NULL)
+            what(arg, ((const TqpProbe *)step->aux)->pipeline);
+        else if (step->op == TQP_STEP_FETCH)
+            what(arg, (uint64_t)step->imm[1].i);
+    }
 }
 
-void tqp_source_lifetimes(const TqpProgram *program, uint32_t *last) {
+typedef struct Lifetimes {
+    uint32_t *last, p, until;
+} Lifetimes;
+
+static void use(void *arg, uint64_t s) {
+    const Lifetimes *l = arg;
+    if (s < l->p && l->last[s] < l->until)
+        l->last[s] = l->until;
+}
+
+void tqp_source_lifetimes(const TqpProgram *program, const uint32_t *passes, uint32_t *last) {
     for (uint32_t p = 0; p < program->npipelines; p++)
         last[p] = p;
     for (uint32_t p = program->npipelines; p-- > 0;) {
-        const TqpPipeline *pipeline = &program->pipelines[p];
-        uint32_t until = pipeline->sink.map.kind != TQP_MAP_NONE ? last[p] : p;
-        for (uint32_t k = 0; k < pipeline->nsources; k++)
-            if (pipeline->source_kind == TQP_SOURCE_RESULT)
-                use(last, p, pipeline->sources[k], until);
-        for (uint32_t s = 0; s < pipeline->nsteps; s++) {
-            const TqpStep *step = &pipeline->steps[s];
-            if (step->op == TQP_STEP_PROBE && step->aux != NULL)
-                use(last, p, ((const TqpProbe *)step->aux)->pipeline, until);
-            else if (step->op == TQP_STEP_FETCH)
-                use(last, p, (uint64_t)step->imm[1].i, until);
-        }
+        bool stays = program->pipelines[p].sink.map.kind != TQP_MAP_NONE || passes[p] > 1;
+        Lifetimes l = {last, p, stays ? last[p] : p};
+        for_sources(program, p, use, &l);
+    }
+}
+
+typedef struct Needs {
+    uint32_t p;
+    bool *needed;
+} Needs;
+
+static void need(void *arg, uint64_t s) {
+    const Needs *n = arg;
+    if (s < n->p)
+        n->needed[s] = true;
+}
+
+void tqp_source_needed(const TqpProgram *program, uint32_t first, const bool *made, bool *needed) {
+    for (uint32_t p = 0; p < program->npipelines; p++)
+        needed[p] = p >= first;
+    for (uint32_t p = program->npipelines; p-- > 0;) {
+        Needs n = {p, needed};
+        if (needed[p] && !made[p])
+            for_sources(program, p, need, &n);
     }
 }

@@ -14,8 +14,12 @@ TqpStatus tqp_source_open(const TqpProgram *program, uint32_t p, const TqpRelati
 
 /*
  * last[p]: the pipeline after which what p made is not needed any more.  Strings of a build are not
- * copied, so what its pipeline read lives as long as the build.
+ * copied, so what its pipeline read lives as long as the build.  passes[p]: in how many it is made
+ * (passes.h); what its pipeline reads is read in each of them.
  */
-void tqp_source_lifetimes(const TqpProgram *program, uint32_t *last);
+void tqp_source_lifetimes(const TqpProgram *program, const uint32_t *passes, uint32_t *last);
+
+/* needed[p]: it, or a pipeline from `first` on that is to run, reads what p made or will make. */
+void tqp_source_needed(const TqpProgram *program, uint32_t first, const bool *made, bool *needed);
 
 #endif

@@ -73,6 +73,7 @@ TqpStatus tqp_tile_init(TqpTile *tile, TqpRun *run) {
         tile->regs[r] = tile->bufs[r];
     }
     tqp_arena_init(&tile->arena, query->broker);
+    TQP_TRY(tqp_shard_init(tile));
     return tqp_probe_init(tile);
 }
 
@@ -170,19 +171,21 @@ static uint32_t count_rows(TqpTile *tile, const uint64_t *mask) {
     return count;
 }
 
-void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask,
-                     const uint32_t *rows) {
-    if (mask == NULL)
-        return;
+void tqp_tile_select(TqpTile *tile, const uint64_t *mask) {
     if (tile->sel == NULL)
         memcpy(tile->sel_buf, mask, tqp_bitmap_words(tile->n) * sizeof(uint64_t));
     else
         mask_and(tile->sel_buf, tile->sel, mask, tile->n); /* may be in place, unlike a kernel */
-    tile->sel = tile->sel_buf;
-    tile->selected = count_rows(tile, tile->sel);
-    if (tile->selected == tile->n)
-        tile->sel = NULL;
-    else if (tile->selected > 0 && is_worth_compacting(tile, step))
+    tile->selected = count_rows(tile, tile->sel_buf);
+    tile->sel = tile->selected < tile->n ? tile->sel_buf : NULL;
+}
+
+void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask,
+                     const uint32_t *rows) {
+    if (mask == NULL)
+        return;
+    tqp_tile_select(tile, mask);
+    if (tile->sel != NULL && tile->selected > 0 && is_worth_compacting(tile, step))
         compact(tile, step, rows);
 }
 
@@ -251,6 +254,10 @@ static TqpStatus finish_tile(TqpTile *tile, uint32_t end) {
     if (end < tile->pipeline->nsteps)
         return tqp_pairs_note(tile, &tile->pipeline->steps[end]);
     uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
+    if (tile->shard != NULL)
+        tqp_shard_of_sink(tile);
+    if (tile->selected == 0)
+        return TQP_OK;
     TQP_TRY(tile->run->ops->tile(tile->run, tile->state, tile));
     tile->sink.rows_in += tile->selected;
     if (tile->steps != NULL)
@@ -263,6 +270,8 @@ TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) {
     uint64_t before = tile->steps != NULL ? tqp_exec_clock_ns() : 0;
     for (uint32_t s = from; s < end && tile->selected > 0; s++) {
         const TqpStep *step = &pipeline->steps[s];
+        if (step->op == TQP_STEP_PROBE && tqp_shard_of_probe(tile, step, tile->probes[s]) == 0)
+            break;
         uint32_t rows_in = tile->selected;
         if (step->op == TQP_STEP_PROBE) {
             const TqpProbe *probe = step->aux;

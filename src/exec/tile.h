@@ -17,6 +17,7 @@
 
 struct TqpRun;
 struct TqpProbeState;
+struct TqpShardState;
 
 typedef struct TqpTile {
     struct TqpRun *run;
@@ -54,6 +55,7 @@ typedef struct TqpTile {
     TqpBuffer memory;
     TqpArena arena;                /* of the worker: states of PROBE steps */
     struct TqpProbeState **probes; /* per step; NULL where it is no PROBE */
+    struct TqpShardState *shard;   /* where the sink gets a shard of the rows only */
     const TqpStop *stop;           /* the worker's */
 } TqpTile;
 
@@ -77,6 +79,9 @@ TqpStatus tqp_tile_steps(TqpTile *tile, uint32_t from, uint32_t end) TQP_NODISCA
  */
 void tqp_tile_filter(TqpTile *tile, const TqpStep *step, const uint64_t *mask,
                      const uint32_t *rows);
+
+/* The same without moving any register: selection &= mask. */
+void tqp_tile_select(TqpTile *tile, const uint64_t *mask);
 
 /* BOUND's rows among the selected ones, in guard_buf; NULL = all (topn.c). */
 const uint64_t *tqp_topn_filter(TqpTile *tile, const TqpStep *step);

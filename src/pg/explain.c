@@ -107,6 +107,10 @@ static void show_pipeline(const TqpScanState *s, uint32 i, StringInfo out, Expla
                          stats->rows_cache, stats->rows_heap, stats->groups_skipped,
                          stats->groups_total, stats->bytes);
     appendStringInfo(out, " rows out " UINT64_FORMAT, stats->rows_out);
+    if (stats->passes > 1)
+        appendStringInfo(out, "; passes %u", stats->passes);
+    if (stats->scans > stats->passes)
+        appendStringInfo(out, "; scans %u", stats->scans);
     if (es->timing)
         appendStringInfo(out, "; %.3f ms", (double)stats->ns / 1e6);
     appendStringInfoChar(out, '\n');

@@ -8,6 +8,7 @@
 
 typedef struct Tally {
     int equal, raised, spurious, unsupported;
+    int passes; /* cases of which a pipeline ran several times */
 } Tally;
 
 static inline void complain(const Case *c, uint64_t seed, const char *backend, const char *what,
@@ -29,13 +30,17 @@ static inline bool has_single(const TqpNode *n) {
     return has;
 }
 
-static inline void run_on(Case *c, uint64_t seed, const TqpBackend *backend,
+static inline void run_on(Case *c, uint64_t seed, const TqpBackend *backend, uint32_t passes,
                           const TqpProgram *program, const IrTable *expected, bool raised,
                           Tally *tally) {
-    TqpQuery query = {.backend = backend, .nthreads = 1 + (int)(seed % 2)};
+    TqpQuery query = {.backend = backend, .nthreads = 1 + (int)(seed % 2), .least_passes = passes};
     TqpResult result;
     TqpStatus status = tqp_exec_run(&query, program, c->rels, c->nscans, &result);
     bool ok = true;
+    bool in_passes = false;
+    for (uint32_t p = 0; p < program->npipelines && status == TQP_OK; p++)
+        in_passes = in_passes || query.stats[p].passes > 1;
+    tally->passes += in_passes;
     if (status == TQP_OK) {
         ok = raised ? c->may_spare
                     : same_tables(c, table_of(c, &result, c->plan->noutputs), *expected);
@@ -79,12 +84,16 @@ static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
         if (status != TQP_UNSUPPORTED || getenv("TQP_TEST_VERBOSE") != NULL)
             complain(c, seed, "bind", err.message, NULL);
     } else {
-        run_on(c, seed, tqp_backend_ref(), program, &expected, ev.raised, tally);
+        run_on(c, seed, tqp_backend_ref(), 0, program, &expected, ev.raised, tally);
         for (int isa = 0; isa < TQP_ISA_COUNT; isa++) {
             const TqpBackend *cpu = tqp_backend_cpu((TqpIsa)isa);
             if (cpu != NULL)
-                run_on(c, seed, cpu, program, &expected, ev.raised, tally);
+                run_on(c, seed, cpu, 0, program, &expected, ev.raised, tally);
         }
+        uint32_t passes = 2 + 2 * (uint32_t)(seed % 2);
+        run_on(c, seed, tqp_backend_ref(), passes, program, &expected, ev.raised, tally);
+        run_on(c, seed, tqp_backend_cpu(TQP_ISA_SCALAR), passes, program, &expected, ev.raised,
+               tally);
     }
     tqp_arena_free(&c->arena);
 }
@@ -92,6 +101,7 @@ static inline void run_case(Case *c, uint64_t seed, Tally *tally) {
 /* What a run of all seeds must reach, lest the test pass because little was run. */
 typedef struct Expected {
     int equal, raised; /* at least */
+    int passes;        /* at least */
     int spurious;      /* at most one in so many of the equal ones */
     int unsupported;   /* at most */
 } Expected;
@@ -105,11 +115,12 @@ static inline int run_seeds(int argc, char **argv, const char *name,
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : 4000;
     for (uint64_t seed = first; seed < first + count; seed++)
         run_seed(seed, &tally);
-    printf("equal %d, raised %d, raised without need %d, unsupported %d\n", tally.equal,
-           tally.raised, tally.spurious, tally.unsupported);
+    printf("equal %d, raised %d, raised without need %d, unsupported %d, in passes %d\n",
+           tally.equal, tally.raised, tally.spurious, tally.unsupported, tally.passes);
     if (argc <= 1) {
         CHECK(tally.equal > expected->equal);
         CHECK(tally.raised > expected->raised);
+        CHECK(tally.passes > expected->passes);
         CHECK(tally.spurious < tally.equal / expected->spurious);
         CHECK(tally.unsupported < expected->unsupported);
     }

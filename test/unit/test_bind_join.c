@@ -116,6 +116,6 @@ static void run_seed(uint64_t seed, Tally *tally) {
 
 int main(int argc, char **argv) {
     static const Expected expected = {
-        .equal = 4 * 2000, .raised = 100, .spurious = 10, .unsupported = 800};
+        .equal = 4 * 2000, .raised = 100, .passes = 2000, .spurious = 10, .unsupported = 800};
     return run_seeds(argc, argv, "bind_join", run_seed, &expected);
 }

@@ -82,6 +82,6 @@ static void run_seed(uint64_t seed, Tally *tally) {
 
 int main(int argc, char **argv) {
     static const Expected expected = {
-        .equal = 4 * 2000, .raised = 100, .spurious = 20, .unsupported = 1200};
+        .equal = 4 * 2000, .raised = 100, .passes = 500, .spurious = 20, .unsupported = 1200};
     return run_seeds(argc, argv, "bind_random", run_seed, &expected);
 }
