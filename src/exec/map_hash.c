@@ -137,12 +137,19 @@ static TqpStatus deal(Hashing *job, int workers) {
 
 /* ---- filling ---- */
 
-/* Keys to make room for: parts are alike. */
+/*
+ * Keys to make room for: parts are alike.  Keys may be seen before their rows are, so that they
+ * seem to be more.
+ */
 static uint64_t expect_keys(Hashing *job, uint64_t rows) {
     uint64_t seen_rows = atomic_load(&job->seen_rows), seen_keys = atomic_load(&job->seen_keys);
     if (job->build->map->unique)
         return rows;
-    return seen_rows > 0 ? (uint64_t)((double)rows * (double)seen_keys / (double)seen_rows) : 0;
+    if (seen_rows == 0)
+        return 0;
+    if (seen_keys >= seen_rows)
+        return rows;
+    return (uint64_t)((double)rows * (double)seen_keys / (double)seen_rows);
 }
 
 static TqpStatus fill_part(void *arg, const TqpStop *stop, uint64_t p, uint64_t end) {
