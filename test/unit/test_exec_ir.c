@@ -97,25 +97,63 @@ static TqpStatus run(const char *text, const Data *data, const TqpBackend *backe
     return status;
 }
 
+/* Fields are equal, or numbers that differ in the last digits. */
+static bool fields_close(const char *a, const char *b) {
+    char *end_a, *end_b;
+    double x = strtod(a, &end_a), y = strtod(b, &end_b);
+    return strcmp(a, b) == 0 || (end_a != a && end_b != b && *end_a == 0 && *end_b == 0 &&
+                                 fabs(x - y) <= 1e-12 * fmax(fabs(x), fabs(y)));
+}
+
+/* Tears the line apart, from where *at is. */
+static const char *next_field(char **at) {
+    char *field = *at, *bar = field != NULL ? strchr(field, '|') : NULL;
+    *at = bar != NULL ? bar + 1 : NULL;
+    if (bar != NULL)
+        *bar = 0;
+    return field;
+}
+
+static bool lines_close(Lines *a, Lines *b) {
+    bool close = a->n == b->n;
+    for (uint32_t i = 0; close && i < a->n; i++) {
+        char *x = a->lines[i], *y = b->lines[i];
+        while (close && x != NULL && y != NULL)
+            close = fields_close(next_field(&x), next_field(&y));
+        close = close && x == NULL && y == NULL;
+    }
+    return close;
+}
+
+static void run_sorted(const char *text, const Data *data, const TqpBackend *backend, int threads,
+                       uint64_t dense_max, Lines *lines) {
+    bool ordered = strncmp(text, "(sort", 5) == 0 || strncmp(text, "(limit", 6) == 0;
+    CHECK_INT(run(text, data, backend, threads, dense_max, lines), TQP_OK);
+    if (!ordered)
+        lines_sort(lines);
+}
+
+/*
+ * To the last digit where groups are found alike.  Otherwise distinct floats, of which a set keeps
+ * the order of hashes that hold the group's number, are summed in another order.
+ */
 static void check_query(const char *text, const Data *data) {
     static const int threads[] = {1, 2, 3, 7};
     static const uint64_t dense[] = {0, 1};
-    bool ordered = strncmp(text, "(sort", 5) == 0 || strncmp(text, "(limit", 6) == 0;
-    Lines expected = {0};
-    CHECK_INT(run(text, data, tqp_backend_ref(), 1, 0, &expected), TQP_OK);
-    if (!ordered)
-        lines_sort(&expected);
+    Lines expected[2] = {{0}, {0}};
+    for (int k = 0; k < 2; k++)
+        run_sorted(text, data, tqp_backend_ref(), 1, dense[k], &expected[k]);
     for (int isa = 0; isa < TQP_ISA_COUNT; isa++)
         for (int k = 0; tqp_backend_cpu((TqpIsa)isa) != NULL && k < 8; k++) {
             Lines got = {0};
-            const TqpBackend *backend = tqp_backend_cpu((TqpIsa)isa);
-            CHECK_INT(run(text, data, backend, threads[k / 2], dense[k % 2], &got), TQP_OK);
-            if (!ordered)
-                lines_sort(&got);
-            CHECK(lines_equal(&got, &expected));
+            run_sorted(text, data, tqp_backend_cpu((TqpIsa)isa), threads[k / 2], dense[k % 2],
+                       &got);
+            CHECK(lines_equal(&got, &expected[k % 2]));
             lines_free(&got);
         }
-    lines_free(&expected);
+    CHECK(lines_close(&expected[0], &expected[1]));
+    lines_free(&expected[0]);
+    lines_free(&expected[1]);
 }
 
 int main(void) {
