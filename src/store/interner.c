@@ -226,16 +226,33 @@ static TqpVerdict judge(TqpInterner *in, uint32_t n, const uint32_t *hashes, uin
 
 #define GLANCE 4096u /* rows */
 
-bool tqp_intern_hopeless(TqpInterner *in, const TqpStage *s, uint64_t expected) {
+/* Each hash of a sample once: a string that fills the group is one that may be new, not thousands.
+ * Returns how many there are. */
+static uint32_t glance(const TqpStage *s, uint32_t *hashes) {
     const uint32_t *offsets = s->values.data;
     const char *text = s->text.data;
-    uint32_t hashes[GLANCE], n = 0, step = s->nrows / GLANCE + 1;
+    uint32_t slots[2 * GLANCE] = {0}, n = 0, step = s->nrows / GLANCE + 1;
+    for (uint32_t row = 0; row < s->nrows; row += step) {
+        uint32_t len = offsets[row + 1] - offsets[row];
+        if (len == 0)
+            continue; /* mostly a null */
+        uint32_t hash = tqp_intern_hash(text + offsets[row], len), at = hash % (2 * GLANCE);
+        while (slots[at] != 0 && hashes[slots[at] - 1] != hash)
+            at = (at + 1) % (2 * GLANCE);
+        if (slots[at] == 0) {
+            hashes[n++] = hash;
+            slots[at] = n;
+        }
+    }
+    return n;
+}
+
+bool tqp_intern_hopeless(TqpInterner *in, const TqpStage *s, uint64_t expected) {
+    uint32_t hashes[GLANCE];
     pthread_mutex_lock(&in->lock);
     bool asked = in->seeded && in->count == 0 && in->sample.groups > 0;
     pthread_mutex_unlock(&in->lock);
-    for (uint32_t row = 0; asked && row < s->nrows; row += step)
-        if (offsets[row + 1] > offsets[row])
-            hashes[n++] = tqp_intern_hash(text + offsets[row], offsets[row + 1] - offsets[row]);
+    uint32_t n = asked ? glance(s, hashes) : 0;
     if (n == 0)
         return false;
     pthread_mutex_lock(&in->lock);

@@ -156,6 +156,31 @@ static void test_growing(void) {
     }
 }
 
+/* A group of strings that never come again, then another one only: they repeat often enough. */
+static void test_one_string(void) {
+    char *dir = test_dir();
+    TqpStoreWriter *w;
+    TqpGeneration *gen;
+    TqpTensor t;
+    TqpStage *stage = tqp_stage_create(column.type, NULL);
+    CHECK_INT(tqp_store_writer_create(dir, NULL, 1, &column, NULL, &w, NULL), TQP_OK);
+    tqp_store_writer_set_blocks(w, NGROUPS * GROUP / ROWS_PER_BLOCK);
+    CHECK_INT(add_group(w, stage, NGROUPS - 1, -1, 0), TQP_OK);
+    for (uint32_t g = 0; g < NGROUPS - 1; g++)
+        CHECK_INT(add_group(w, stage, g, -1, 1), TQP_OK);
+    CHECK_INT(tqp_store_writer_finish(w, &publish, NULL), TQP_OK);
+    tqp_store_writer_destroy(w);
+    tqp_stage_destroy(stage);
+    CHECK_INT(tqp_store_open(dir, &gen, NULL), TQP_OK);
+    for (uint32_t g = 0; g < NGROUPS; g++) {
+        CHECK_INT(tqp_store_tensor(gen, g, 0, &t, NULL), TQP_OK);
+        CHECK_INT(t.encoding, TQP_ENC_DICT);
+    }
+    tqp_store_close(gen);
+    CHECK_INT(tqp_store_drop(dir, NULL), TQP_OK);
+    free(dir);
+}
+
 typedef struct Loader {
     TqpStoreWriter *w;
     uint32_t first, strings;
@@ -226,6 +251,7 @@ int main(void) {
     test_judge();
     test_builds();
     test_growing();
+    test_one_string();
     test_threads();
     test_cancelled();
     return check_report("store_judge");
