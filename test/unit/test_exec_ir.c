@@ -36,15 +36,15 @@ static const char *const queries[] = {
     "1 "
     "i64) desc nulls_last) (project ((col 1 i32) (col 6 i64)) " SCAN ")))",
     "(aggregate ((col 7 f32) (col 0 i32)) ((sum (col 6 i64))) " SCAN ")",
-    /* sums about the mean: of one group, of groups, of pairs */
+    /* sums about the mean: of one group, of groups, of distinct values, of pairs */
     "(project ((sqrt (div (col 1 f64) (const 7.5 f64))) (col 0 f64) (col 2 f64) (col 3 f64) (col 4 "
     "f64) (col 5 f64) (col 6 f64) (col 7 i64)) (aggregate () ((avg_sum (col 2 f64)) (sxx (col 2 "
     "f64)) (pair_sx (pair (col 2 f64) (cast (col 1 i32) f64))) (pair_sxx (pair (col 2 f64) (cast "
     "(col 1 i32) f64))) (pair_sy (pair (col 2 f64) (cast (col 1 i32) f64))) (pair_syy (pair (col 2 "
     "f64) (cast (col 1 i32) f64))) (pair_sxy (pair (col 2 f64) (cast (col 1 i32) f64))) (count "
     "(pair (col 2 f64) (cast (col 1 i32) f64)))) " SCAN "))",
-    "(aggregate ((col 0 i32)) ((sxx (col 2 f64)) (sxx (cast (col 7 f32) "
-    "f64) (where (gt (col 1 i32) (const 500 i32)))) (count distinct (col 2 f64)) (pair_sxy (pair "
+    "(aggregate ((col 0 i32)) ((sxx (col 2 f64)) (sxx distinct (col 2 f64)) (sxx (cast (col 7 f32) "
+    "f64) (where (gt (col 1 i32) (const 500 i32)))) (avg_sum distinct (col 2 f64)) (pair_sxy (pair "
     "(col 2 f64) (cast (col 6 i64) f64)) (where (is_true (col 5 bool))))) " SCAN ")",
     "(aggregate ((col 3 text) (col 6 i64)) ((pair_syy (pair (cast (col 1 i32) f64) (col 2 f64))) "
     "(sxx (col 2 f64)) (pair_sx (pair (cast (col 1 i32) f64) (const null f64)))) " SCAN ")",
