@@ -76,7 +76,7 @@ sanitize:
 	$(MAKE) VARIANT=asan unit conformance fuzz-replay
 	$(MAKE) VARIANT=tsan tsan-tests
 tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_exec_distinct $(B)/test_exec_join \
-		$(B)/test_exec_pairs $(B)/test_sort $(B)/test_store $(B)/test_store_judge
+		$(B)/test_exec_pairs $(B)/test_exec_passes $(B)/test_sort $(B)/test_store $(B)/test_store_judge
 	@set -e; for t in $^; do $$t; done
 
 # SECONDS of each target on its corpus and what it finds; TARGET=fuzz_ir for one.

@@ -140,8 +140,9 @@ TqpStatus tqp_passes_init(TqpPasses *passes, TqpArena *arena, const TqpProgram *
     passes->reader = tqp_arena_alloc(arena, n * sizeof(uint32_t));
     passes->bytes = tqp_arena_zalloc(arena, n * sizeof(int64_t));
     passes->weight = tqp_arena_zalloc(arena, n * sizeof(int64_t));
+    passes->claimed = tqp_arena_zalloc(arena, n * sizeof(double));
     if (!passes->of || !passes->vain || !passes->need || !passes->reader || !passes->bytes ||
-        !passes->weight)
+        !passes->weight || !passes->claimed)
         return arena->failed != TQP_OK ? arena->failed : TQP_NO_MEMORY;
     for (uint32_t p = 0; p < n; p++) {
         passes->of[p] = 1;
@@ -169,10 +170,12 @@ void tqp_passes_note(TqpPasses *passes, uint32_t p, int64_t before, int64_t used
         passes->noted = true;
         passes->failed = p;
         passes->used = used;
-        passes->claimed = claimed;
-        for (uint32_t q = 0; q < passes->program->npipelines; q++)
+        for (uint32_t q = 0; q < passes->program->npipelines; q++) {
             passes->weight[q] = passes->bytes[q];
+            passes->claimed[q] = 1;
+        }
     }
+    passes->claimed[p] = claimed;
     int64_t own = passes->used - before - weight_of_shards(passes, p);
     own -= passes->failed == p ? work : 0;
     passes->weight[p] = own > 0 ? own : 0;
@@ -180,17 +183,30 @@ void tqp_passes_note(TqpPasses *passes, uint32_t p, int64_t before, int64_t used
 
 /* What a pipeline would need in all if the rest of its source is like what it has read. */
 static double need_of(const TqpPasses *passes, uint32_t p, int64_t weight) {
-    double claimed = p == passes->failed ? passes->claimed : 1;
+    double claimed = passes->claimed[p];
     return (double)weight / (claimed > CLAIMED_MIN ? claimed : CLAIMED_MIN);
 }
 
+/* Bytes that rows which can be in no shards will need beyond what they had; groups are not rows. */
+static double need_of_rest(const TqpPasses *passes) {
+    double rest = 0;
+    for (uint32_t p = 0; p < passes->program->npipelines; p++) {
+        const TqpSink *sink = &passes->program->pipelines[p].sink;
+        double weight = (double)passes->weight[p];
+        if (passes->reader[p] == 0 && sink->kind == TQP_SINK_COLLECT && sink->limit < 0 &&
+            passes->claimed[p] >= CLAIMED_MIN)
+            rest += weight / passes->claimed[p] - weight;
+    }
+    return rest;
+}
+
 /* Twice as many; or as many as it takes, where states are to be put together, too. */
-static uint32_t next_passes(const TqpPasses *passes, uint32_t p, const TqpBroker *broker) {
+static uint32_t next_passes(const TqpPasses *passes, uint32_t p, double room) {
     uint32_t of = passes->of[p] * 2;
-    if (p != passes->failed || passes->claimed < CLAIMED_MIN || passes->claimed >= 1)
+    bool failed = p == passes->failed;
+    if (room <= 0 || (failed && (passes->claimed[p] < CLAIMED_MIN || passes->claimed[p] >= 1)))
         return of;
-    double own = (double)passes->weight[p], room = (double)(broker->limit - passes->used) + own;
-    double need = 2 * need_of(passes, p, passes->weight[p]) * passes->of[p];
+    double need = (failed ? 2 : 1) * need_of(passes, p, passes->weight[p]) * passes->of[p];
     while (of < TQP_PASSES_MAX && need > room * of)
         of *= 2;
     return of;
@@ -222,10 +238,13 @@ bool tqp_passes_more(TqpPasses *passes, const TqpBroker *broker) {
             best = p;
         most = weight > most ? weight : most;
     }
-    /* All that shards could save must make room for what was refused, and each is worth a try. */
-    if (best == n || passes->used + refused - sum > broker->limit || most < broker->limit / LEAST)
+    /* All that shards could save must make room for the rest, and each is worth a try. */
+    double more = need_of_rest(passes) + (double)refused;
+    if (best == n || (double)(passes->used - sum) + more > (double)broker->limit ||
+        most < broker->limit / LEAST)
         return false;
-    uint32_t want = next_passes(passes, best, broker);
+    double used = (double)(passes->used - passes->weight[best]) + more;
+    uint32_t want = next_passes(passes, best, (double)broker->limit - used);
     passes->need[best] = need_of(passes, best, most);
     do
         passes->of[best] *= 2;

@@ -25,7 +25,7 @@ typedef struct TqpPasses {
     uint32_t failed; /* the innermost of the pipelines that were running */
     int64_t used;    /* in all */
     int64_t *weight; /* of what was there and of what was being made */
-    double claimed;  /* share of its source that the failed one had read */
+    double *claimed; /* share of its scans that one that was running had read; of others 1 */
 } TqpPasses;
 
 /* The arena owns the arrays.  least: so many passes at least, of what can be made in passes. */

@@ -178,6 +178,8 @@ static const TqpSinkOps *sink_ops(const TqpSink *sink) {
 /* What it reads as this scan needs it, and its morsels. */
 static TqpStatus prepare_scan(TqpRun *run, uint32_t scan) {
     uint64_t before = tqp_exec_clock_ns();
+    run->scan = scan;
+    atomic_store(&run->next, 0);
     if (run->feed != NULL)
         TQP_TRY(run->feed(run->feed_arg, scan));
     run->feed_ns += tqp_exec_clock_ns() - before;
@@ -194,12 +196,11 @@ static int64_t bytes_used(const TqpRun *run) {
 static void note_failure(TqpRun *run) {
     uint32_t claims = run->fixed ? run->nstates : run->nmorsels, next = atomic_load(&run->next);
     run->used = bytes_used(run);
-    run->claimed = next < claims ? (double)next / claims : 1;
+    run->claimed = (run->scan + (next < claims ? (double)next / claims : 1)) / run->scans;
 }
 
 /* Its morsels are there. */
 static TqpStatus scan(TqpRun *run) {
-    atomic_store(&run->next, 0);
     TqpStatus status = TQP_OK;
     if (run->nmorsels > 0)
         status = tqp_team_run_late(run->nworkers, run->query->poll, work, run);

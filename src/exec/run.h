@@ -41,9 +41,9 @@ typedef struct TqpRun {
     /*
      * Scans between the sink's begin and finish; before each, `feed` makes the shards of what it
      * reads.  What fails for memory notes how much was in use then, how much of that by tiles, and
-     * the share of the morsels that had been claimed.
+     * the share of the morsels that had been claimed, of all scans.
      */
-    uint32_t scans;
+    uint32_t scans, scan; /* scan: the number of the current one */
     TqpStatus (*feed)(void *arg, uint32_t scan);
     void *feed_arg;
     uint64_t feed_ns;

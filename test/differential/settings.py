@@ -22,8 +22,8 @@ def random_settings(rng):
         chosen["tqp.isa"] = rng.choice(["scalar", "avx2", "avx512"])
     if rng.random() < 0.08:
         chosen["tqp.backend"] = "ref"
-    if rng.random() < 0.04:
-        chosen["tqp.memory_limit"] = rng.choice(["1MB", "2MB", "8MB"])
+    if rng.random() < 0.1:
+        chosen["tqp.memory_limit"] = rng.choice(["1MB", "2MB", "4MB"])
     if rng.random() < 0.2:
         chosen["tqp.disabled_passes"] = ",".join(rng.sample(PASSES, rng.randint(1, len(PASSES))))
     if rng.random() < 0.2:
