@@ -65,9 +65,14 @@ $(B)/fuzz_%: $(B)/test/fuzz/fuzz_%.o $(B)/libtqp.a
 .PHONY: sanitize tsan-tests
 tqp_run: $(B)/tqp_run
 
-unit: $(UNIT_TESTS:%=$(B)/%) $(B)/tqp_run
-	@set -e; for t in $(UNIT_TESTS); do $(B)/$$t; done
-	@if [ -x test/unit/tqp_run.sh ]; then test/unit/tqp_run.sh $(B)/tqp_run; fi
+# Each test is a target, so that -j runs them side by side.
+.PHONY: $(UNIT_TESTS:%=run-%) run-tqp_run
+$(UNIT_TESTS:%=run-%): run-%: $(B)/%
+	@$<
+run-tqp_run: $(B)/tqp_run
+	@test/unit/tqp_run.sh $<
+
+unit: $(UNIT_TESTS:%=run-%) run-tqp_run
 
 conformance: $(B)/conformance
 	$(B)/conformance
@@ -75,9 +80,9 @@ conformance: $(B)/conformance
 sanitize:
 	$(MAKE) VARIANT=asan unit conformance fuzz-replay
 	$(MAKE) VARIANT=tsan tsan-tests
-tsan-tests: $(B)/test_base $(B)/test_exec $(B)/test_exec_distinct $(B)/test_exec_join \
-		$(B)/test_exec_pairs $(B)/test_exec_passes $(B)/test_sort $(B)/test_store $(B)/test_store_judge
-	@set -e; for t in $^; do $$t; done
+TSAN_TESTS = test_base test_exec test_exec_distinct test_exec_join test_exec_pairs test_exec_passes \
+	test_sort test_store test_store_judge
+tsan-tests: $(TSAN_TESTS:%=run-%)
 
 # SECONDS of each target on its corpus and what it finds; TARGET=fuzz_ir for one.
 fuzz:
