@@ -277,4 +277,37 @@ static inline void lines_of_result(Lines *l, const TqpResult *result) {
         }
 }
 
+/*
+ * Run a program's text over one relation; its rows, as `add` writes them, sorted.  limit: of
+ * memory, 0 for none.  All of it is given back.
+ */
+static inline TqpStatus run_text(const char *text, const TqpRelation *rel, const TqpQuery *how,
+                                 uint64_t dense_max, int64_t limit,
+                                 void (*add)(Lines *, const TqpResult *), Lines *lines) {
+    TqpArena arena = {0};
+    TqpError err = {0};
+    const TqpNode *node = NULL;
+    const TqpProgram *program = NULL;
+    TqpBindOptions options = {.utf8 = true, .dense_group_max = dense_max};
+    TqpResult result = {0};
+    TqpBroker broker;
+    tqp_broker_init(&broker, limit);
+    TqpQuery query = {.backend = how->backend, .nthreads = how->nthreads, .broker = &broker};
+    TqpStatus status = tqp_ir_parse(&arena, text, &node, &err);
+    if (status == TQP_OK)
+        status = tqp_program_bind(&arena, node, &rel, 1, NULL, 0, &options, &program, &err);
+    CHECK_INT(status, TQP_OK);
+    if (status == TQP_OK) {
+        status = tqp_exec_run(&query, program, &rel, 1, &result);
+        tqp_query_free_stats(&query, program);
+    }
+    if (status == TQP_OK)
+        add(lines, &result);
+    lines_sort(lines);
+    tqp_result_free(&result);
+    tqp_arena_free(&arena);
+    CHECK_INT(broker.used, 0);
+    return status;
+}
+
 #endif

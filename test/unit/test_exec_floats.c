@@ -92,30 +92,8 @@ static void add_lines(Lines *lines, const TqpResult *result) {
 
 static void run(const char *text, const Table *t, const TqpBackend *backend, int threads,
                 uint64_t dense_max, Lines *lines) {
-    TqpArena arena = {0};
-    TqpError err = {0};
-    const TqpNode *node = NULL;
-    const TqpProgram *program = NULL;
-    const TqpRelation *rels[] = {&t->rel};
-    TqpBindOptions options = {.utf8 = true, .dense_group_max = dense_max};
-    TqpResult result = {0};
-    TqpBroker broker;
-    tqp_broker_init(&broker, 0);
-    TqpQuery query = {.backend = backend, .nthreads = threads, .broker = &broker};
-    TqpStatus status = tqp_ir_parse(&arena, text, &node, &err);
-    if (status == TQP_OK)
-        status = tqp_program_bind(&arena, node, rels, 1, NULL, 0, &options, &program, &err);
-    CHECK_INT(status, TQP_OK);
-    if (status == TQP_OK)
-        CHECK_INT(tqp_exec_run(&query, program, rels, 1, &result), TQP_OK);
-    else
-        fprintf(stderr, "  %s\n  %s\n", text, err.message);
-    add_lines(lines, &result);
-    tqp_result_free(&result);
-    if (program != NULL)
-        tqp_query_free_stats(&query, program);
-    tqp_arena_free(&arena);
-    CHECK_INT(broker.used, 0);
+    const TqpQuery how = {.backend = backend, .nthreads = threads};
+    CHECK_INT(run_text(text, &t->rel, &how, dense_max, 0, add_lines, lines), TQP_OK);
 }
 
 /* ---- -0 ---- */

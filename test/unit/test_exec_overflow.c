@@ -121,27 +121,8 @@ static void set_values(Table *t, TqpInt128 v, uint32_t spread) {
 
 static TqpStatus run(const char *text, const Table *t, const TqpBackend *backend, int threads,
                      uint64_t dense_max, Lines *lines) {
-    TqpArena arena = {0};
-    TqpError err = {0};
-    const TqpNode *node = NULL;
-    const TqpProgram *program = NULL;
-    const TqpRelation *rels[] = {&t->rel};
-    TqpBindOptions options = {.utf8 = true, .dense_group_max = dense_max};
-    TqpResult result = {0};
-    TqpBroker broker;
-    tqp_broker_init(&broker, 0);
-    TqpQuery query = {.backend = backend, .nthreads = threads, .broker = &broker};
-    CHECK_INT(tqp_ir_parse(&arena, text, &node, &err), TQP_OK);
-    CHECK_INT(tqp_program_bind(&arena, node, rels, 1, NULL, 0, &options, &program, &err), TQP_OK);
-    TqpStatus status = tqp_exec_run(&query, program, rels, 1, &result);
-    if (status == TQP_OK)
-        lines_of_result(lines, &result);
-    lines_sort(lines);
-    tqp_result_free(&result);
-    tqp_query_free_stats(&query, program);
-    tqp_arena_free(&arena);
-    CHECK_INT(broker.used, 0);
-    return status;
+    const TqpQuery how = {.backend = backend, .nthreads = threads};
+    return run_text(text, &t->rel, &how, dense_max, 0, lines_of_result, lines);
 }
 
 /* expected: the rows, or NULL for an overflow. */
